@@ -1,4 +1,4 @@
-"""The three types that carry data between stages: `Stimuli`, `Responses`, `Features`.
+"""The types that carry data between stages: `Stimuli`, `Responses`, `Features`, `Reconstructions`.
 
 Each is a lazy view of one HDF5 file: tables are read on opening, arrays are read slice by
 slice on demand. Rows of every array follow the order of its table or `ids`.
@@ -170,6 +170,36 @@ class Features:
         return read_rows(self.path, name, rows, schema="features")
 
 
+@dataclass(frozen=True)
+class Reconstructions:
+    """Images that one method made for the test stimuli of one split, for one subject.
+
+    HDF5 layout, n test stimuli: ``/images`` (n, height, width, 3) float32 in [0, 1]; ``/ids`` (n,)
+    stimulus identifiers, every one a test stimulus; ``/fold`` (n,) int, the fold that held it out.
+
+    Attributes: schema "reconstructions", method, subject, split, dataset, kind.
+    """
+
+    path: Path
+    ids: np.ndarray
+    attributes: dict[str, object]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Reconstructions:
+        path = Path(path)
+        with hdf5.opened(path, schema="reconstructions") as file:
+            ids = np.char.decode(_array(file, "ids")[...], "utf-8")
+            return cls(path, ids, dict(file.attrs))
+
+    def images(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Reconstructed images, (k, height, width, 3) float32 in [0, 1]."""
+        return read_rows(self.path, "images", rows, schema="reconstructions")
+
+    def folds(self) -> np.ndarray:
+        """Fold that held each stimulus out, (n,) int."""
+        return read_rows(self.path, "fold", slice(None), schema="reconstructions")
+
+
 def write_stimuli(path: Path, images: np.ndarray, table: pd.DataFrame, **attributes) -> None:
     """Write a `Stimuli` file; `images` is (n, height, width, 3) uint8, one row per table row."""
     with hdf5.create(path, {"schema": "stimuli", **attributes}) as file:
@@ -196,6 +226,16 @@ def write_features(
         hdf5.put(file, "pooled", np.asarray(pooled, dtype=np.float32))
         if tokens is not None:
             hdf5.put(file, "tokens", np.asarray(tokens, dtype=np.float16))
+
+
+def write_reconstructions(
+    path: Path, ids: np.ndarray, images: np.ndarray, folds: np.ndarray, **attributes
+) -> None:
+    """Write a `Reconstructions` file; `images` is (n, height, width, 3), clipped to [0, 1]."""
+    with hdf5.create(path, {"schema": "reconstructions", **attributes}) as file:
+        hdf5.put(file, "ids", np.asarray(ids, dtype=str))
+        hdf5.put(file, "fold", np.asarray(folds, dtype=np.int32))
+        hdf5.put(file, "images", np.clip(images, 0, 1).astype(np.float32), compress=True)
 
 
 def row_numbers(
