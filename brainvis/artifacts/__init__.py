@@ -1,1 +1,1 @@
-"""The artifact store: whole-or-nothing files, each with a manifest that tells where it came from."""
+"""The artifact store: whole-or-nothing files, each with a manifest of its origins."""

@@ -6,6 +6,7 @@ after the bytes are on disk. A crash, a full disk or a signal leaves the old fil
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from brainvis.errors import BrainvisError
 
 _BLOCK = 1 << 20
 _TEMPORARY = ".tmp-"
+_NOT_CONTENT = {".snakemake_timestamp"}  # Snakemake leaves it in folders that a rule makes
+_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EPERM}
 
 
 def temporary_beside(target: Path) -> Path:
@@ -50,7 +53,8 @@ def files_of(path: Path) -> list[Path]:
     """Every regular file of an artifact (itself, or all below it), sorted by relative path."""
     if not path.is_dir():
         return [path]
-    return sorted(child for child in path.rglob("*") if child.is_file())
+    found = (child for child in path.rglob("*") if child.is_file())
+    return sorted(child for child in found if child.name not in _NOT_CONTENT)
 
 
 def publish(temporary: Path, target: Path) -> None:
@@ -59,8 +63,13 @@ def publish(temporary: Path, target: Path) -> None:
         _fsync(file)
     if target.is_dir() and temporary.is_dir():
         shutil.rmtree(target)  # a folder cannot be replaced in one step
-    os.replace(temporary, target)
+    temporary.replace(target)
     _fsync(target.parent)
+
+
+def _disk_refused(error: Exception) -> bool:
+    """Whether a write failed for want of space or permission (HDF5 says it only in words)."""
+    return getattr(error, "errno", None) in _REFUSALS or "No space left" in str(error)
 
 
 @contextmanager
@@ -83,9 +92,11 @@ def whole_or_nothing(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         publish(temporary, target)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        if not _disk_refused(error):
+            raise
         raise BrainvisError(
-            f"could not be written: {error.strerror or error}",
+            f"could not be written: {getattr(error, 'strerror', None) or error}",
             file=target,
             remedy="nothing was changed; free some space or check permissions, then run again",
         ) from error
@@ -127,9 +138,9 @@ def resolve_inside(root: Path, relative: str | Path) -> Path:
         that leads out of `root`.
     """
     text = str(relative)
-    joined = (root / text).resolve()
     windows_drive = len(text) > 1 and text[1] == ":"
-    forbidden = ".." in Path(text).parts or "\0" in text or text.startswith("~") or windows_drive
+    forbidden = "\0" in text or ".." in Path(text).parts or text.startswith("~") or windows_drive
+    joined = root.resolve() if forbidden else (root / text).resolve()
     if forbidden or not joined.is_relative_to(root.resolve()):
         raise BrainvisError(
             f"path leaves its root {root}",

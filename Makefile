@@ -1,0 +1,39 @@
+# The two commands: `make demo` (set up + main job) and `make test` (set up + tests).
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo full digits test lint foundation requirements
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+setup: .venv/.ready ## create .venv with the pinned packages
+
+.venv/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup ## two simulated subjects, end to end; ends with results/demo/report/index.html
+	snakemake report
+	@echo "Open results/demo/report/index.html"
+
+full: setup ## four simulated subjects, all stimuli; resumable
+	snakemake --configfile workflows/config/full.yaml report
+
+test: setup ## all tests
+	python -m pytest
+
+lint: setup ## style, types, workflow
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflows
+	pyright
+	snakemake --lint
+
+requirements: ## pin every version again, for all platforms
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --all-extras pyproject.toml -o requirements.txt

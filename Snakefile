@@ -1,0 +1,34 @@
+# brainvis: from fMRI to reconstructions. `snakemake` makes the report of the demo;
+# `snakemake --configfile workflows/config/<name>.yaml <target>` any stage of any run.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+if "dataset" not in config:  # a configuration replaces the demo, it is not merged into it
+
+    configfile: "workflows/config/demo.yaml"
+
+
+report: "workflows/report/workflow.rst"
+
+
+include: "workflows/common.smk"
+include: f"workflows/{DATASET}.smk"
+include: "workflows/prepare.smk"
+include: "workflows/features.smk"
+include: "workflows/decode.smk"
+include: "workflows/evaluate.smk"
+include: "workflows/report.smk"
+
+
+wildcard_constraints:
+    subject=r"[A-Za-z0-9]+",
+    split=r"[A-Za-z0-9-]+",
+    method=r"[A-Za-z0-9-]+",
+    space=r"[A-Za-z0-9-]+",
+
+
+rule all:
+    default_target: True
+    input:
+        LAYOUT.report,

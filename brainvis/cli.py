@@ -1,0 +1,47 @@
+"""The command line: one subcommand per stage of the workflow, and tools to look at runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from brainvis import __version__
+from brainvis.commands import artifacts, settings
+from brainvis.errors import BrainvisError
+
+STAGES = (
+    "stimuli", "prior", "channels", "bids_dataset", "simulate", "digits", "bids_stimuli", "splits",
+    "betas", "responses", "features", "decode", "decode_features", "image_features", "classify",
+    "truth", "metrics", "report",
+)  # fmt: skip
+
+app = typer.Typer(
+    help="Decode images, video and 3D objects from fMRI, stage by stage. "
+    "`snakemake` runs these stages in order; each also works alone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(artifacts.app, name="artifacts")
+app.add_typer(settings.app, name="config")
+for _stage in STAGES:
+    _command = getattr(import_module(f"brainvis.commands.{_stage}"), _stage)
+    app.command(_stage.replace("_", "-"), rich_help_panel="Stages")(_command)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; a `BrainvisError` becomes one line and exit code 1."""
+    try:
+        app()
+    except BrainvisError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""One module per stage: the command that a rule calls, and the root of the stage's code closure."""

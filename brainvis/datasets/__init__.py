@@ -1,0 +1,1 @@
+"""One module per data set; each yields `Stimuli`, `Responses` (or BOLD in BIDS) and splits."""

@@ -1,0 +1,110 @@
+"""One builder for every artifact path: BIDS-derivatives style entities below a run's folder.
+
+`Layout(root).images(subject="01", split="main", method="ridge")` gives
+``root/reconstructions/sub-01_split-main_method-ridge_images.h5``. Values may be Snakemake
+wildcards such as ``{subject}``, so rules and code share these names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def file_name(suffix: str, extension: str, **entities: str) -> str:
+    """Join entities in the given order: ``sub-01_split-main_images.h5``."""
+    parts = [f"{key}-{value}" for key, value in entities.items()]
+    return "_".join([*parts, suffix]) + extension
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each artifact of one run lies."""
+
+    root: Path
+
+    def _path(self, folder: str, suffix: str, extension: str, **entities: str) -> str:
+        return (self.root / folder / file_name(suffix, extension, **entities)).as_posix()
+
+    @property
+    def stimuli(self) -> str:
+        return self._path("stimuli", "stimuli", ".h5")
+
+    @property
+    def meshes(self) -> str:
+        return self._path("stimuli", "meshes", "")
+
+    @property
+    def prior(self) -> str:
+        """Images that no subject saw."""
+        return self._path("stimuli", "prior", ".h5")
+
+    @property
+    def channels(self) -> str:
+        return self._path("truth", "channels", ".h5")
+
+    def truth(self, subject: str) -> str:
+        """What the simulator knows; no stage but its own evaluation may read it."""
+        return self._path("truth", "truth", ".h5", sub=subject)
+
+    @property
+    def bids(self) -> str:
+        return (self.root / "bids").as_posix()
+
+    def bids_subject(self, subject: str) -> str:
+        return (self.root / "bids" / f"sub-{subject}").as_posix()
+
+    @property
+    def bids_dataset(self) -> str:
+        return (self.root / "bids" / "dataset_description.json").as_posix()
+
+    @property
+    def bids_stimuli(self) -> str:
+        return (self.root / "bids" / "stimuli").as_posix()
+
+    @property
+    def splits(self) -> str:
+        return self._path("splits", "splits", ".json")
+
+    def betas(self, subject: str) -> str:
+        """Single-trial betas as the GLM (or the data set) gives them."""
+        return self._path("responses", "betas", ".h5", sub=subject)
+
+    def responses(self, subject: str) -> str:
+        """Betas normalised per run with training statistics, with reliability per voxel."""
+        return self._path("responses", "responses", ".h5", sub=subject)
+
+    def features(self, space: str) -> str:
+        return self._path("features", "features", ".h5", space=space)
+
+    def images(self, subject: str, split: str, method: str) -> str:
+        return self._path(
+            "reconstructions", "images", ".h5", sub=subject, split=split, method=method
+        )
+
+    def decoded(self, subject: str, split: str, method: str) -> str:
+        """Feature vectors decoded from responses."""
+        return self._path("decoded", "features", ".h5", sub=subject, split=split, method=method)
+
+    def image_features(self, subject: str, split: str, method: str, space: str) -> str:
+        """Features of reconstructed images."""
+        return self._path(
+            "decoded", "features", ".h5", sub=subject, split=split, method=method, space=space
+        )
+
+    def metrics(self, part: str, extension: str) -> str:
+        return self._path("metrics", part, extension)
+
+    @property
+    def report(self) -> str:
+        return self._path("report", "index", ".html")
+
+    @property
+    def figures(self) -> str:
+        return self._path("report", "figures", "")
+
+    def log(self, rule: str, **entities: str) -> str:
+        return self._path("logs", rule, ".log", **entities)
+
+    def benchmark(self, rule: str, **entities: str) -> str:
+        return self._path("benchmarks", rule, ".tsv", **entities)
