@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,25 +34,25 @@ class Section(BaseModel):
 class World(Section):
     """The procedural stimulus world (brainvis/stimuli)."""
 
-    count: int = Field(1200, ge=20, description="Number of stimuli that subjects see.")
-    prior: int = Field(1200, ge=0, description="Images that no subject sees (priors, models).")
-    size: Literal[64, 128] = Field(64, description="Image side in pixels.")
-    frames: int = Field(16, ge=2, le=64, description="Frames of a clip.")
-    fps: int = Field(8, ge=1, le=60, description="Frames per second of a clip.")
+    count: int = Field(default=1200, ge=20, description="Number of stimuli that subjects see.")
+    prior: int = Field(default=1200, ge=0, description="Images that no subject sees (priors, models).")
+    size: Literal[64, 128] = Field(default=64, description="Image side in pixels.")
+    frames: int = Field(default=16, ge=2, le=64, description="Frames of a clip.")
+    fps: int = Field(default=8, ge=1, le=60, description="Frames per second of a clip.")
 
 
 class Brain(Section):
     """The simulated brain (brainvis/simulate)."""
 
-    subjects: int = Field(4, ge=1, le=99, description="Number of simulated subjects.")
-    voxels: int = Field(4000, ge=300, le=20000, description="Brain voxels per subject.")
-    repeats: int = Field(3, ge=2, le=10, description="Presentations of each stimulus.")
-    tr: float = Field(1.6, gt=0.2, le=4, description="Repetition time, seconds.")
-    trial_seconds: float = Field(4.0, gt=1, le=30, description="Onset to onset, seconds.")
-    stimulus_seconds: float = Field(2.0, gt=0.1, le=30, description="Stimulus duration, seconds.")
-    trials_per_run: int = Field(75, ge=10, le=500, description="Trials in a run.")
+    subjects: int = Field(default=4, ge=1, le=99, description="Number of simulated subjects.")
+    voxels: int = Field(default=4000, ge=300, le=20000, description="Brain voxels per subject.")
+    repeats: int = Field(default=3, ge=2, le=10, description="Presentations of each stimulus.")
+    tr: float = Field(default=1.6, gt=0.2, le=4, description="Repetition time, seconds.")
+    trial_seconds: float = Field(default=4.0, gt=1, le=30, description="Onset to onset, seconds.")
+    stimulus_seconds: float = Field(default=2.0, gt=0.1, le=30, description="Stimulus duration, seconds.")
+    trials_per_run: int = Field(default=75, ge=10, le=500, description="Trials in a run.")
     ceiling_median: float = Field(
-        0.35, gt=0, lt=1, description="Median noise ceiling (share of variance at all repeats)."
+        default=0.35, gt=0, lt=1, description="Median noise ceiling (share of variance at all repeats)."
     )
 
 
@@ -70,10 +71,10 @@ class BidsDataset(Section):
     folder: RelativePath = Field(description="BIDS root, inside one of the data roots.")
     label: Name = Field(description="Name of the data set in tables and figures.")
     subjects: list[Subject] = Field(min_length=1, description="Subject labels without 'sub-'.")
-    task: Name | None = Field(None, description="Task label; needed where there are several.")
-    space: Name | None = Field(None, description="Space label of fMRIPrep derivatives.")
+    task: Name | None = Field(default=None, description="Task label; needed where there are several.")
+    space: Name | None = Field(default=None, description="Space label of fMRIPrep derivatives.")
     stimuli: RelativePath | None = Field(
-        None, description="Folder of stimulus images below the BIDS root; null where there is none."
+        default=None, description="Folder of stimulus images below the BIDS root; null where there is none."
     )
 
 
@@ -82,7 +83,7 @@ class DigitsDataset(Section):
 
     name: Literal["vangerven_digits"]
     folder: RelativePath = Field(
-        "vangerven_digits", description="Folder with the two .mat files, inside a data root."
+        default="vangerven_digits", description="Folder with the two .mat files, inside a data root."
     )
 
 
@@ -93,14 +94,14 @@ class Holdout(Section):
     """Hold out a random share of the stimuli."""
 
     scheme: Literal["holdout"]
-    test_share: float = Field(0.15, gt=0, lt=1, description="Share of stimuli held out.")
+    test_share: float = Field(default=0.15, gt=0, lt=1, description="Share of stimuli held out.")
 
 
 class KFold(Section):
     """Every stimulus is held out once; folds balanced over categories."""
 
     scheme: Literal["kfold"]
-    folds: int = Field(10, ge=2, le=100, description="Number of folds.")
+    folds: int = Field(default=10, ge=2, le=100, description="Number of folds.")
 
 
 class Published(Section):
@@ -116,14 +117,14 @@ class Preprocess(Section):
     """BOLD to single-trial betas (brainvis/preprocess)."""
 
     hrf: Literal["library", "canonical"] = Field(
-        "library", description="HRF chosen per voxel from a library, or the canonical one."
+        default="library", description="HRF chosen per voxel from a library, or the canonical one."
     )
-    shrink: bool = Field(True, description="Ridge with cross-validated shrinkage per voxel.")
-    high_pass: float = Field(0.008, ge=0, lt=0.1, description="Drift cut-off in Hz.")
+    shrink: bool = Field(default=True, description="Ridge with cross-validated shrinkage per voxel.")
+    high_pass: float = Field(default=0.008, ge=0, lt=0.1, description="Drift cut-off in Hz.")
     trial: Literal["event", "block"] = Field(
-        "event", description="One beta per event, or per block of equal events."
+        default="event", description="One beta per event, or per block of equal events."
     )
-    block_voxels: int = Field(2000, ge=1, description="Voxels held in memory at a time.")
+    block_voxels: int = Field(default=2000, ge=1, description="Voxels held in memory at a time.")
 
 
 class Evaluate(Section):
@@ -132,26 +133,26 @@ class Evaluate(Section):
     features: list[Name] = Field(
         default_factory=list, description="Feature spaces for two-way identification."
     )
-    bootstrap: int = Field(2000, ge=100, description="Bootstrap draws over stimuli.")
-    permutations: int = Field(2000, ge=100, description="Permutations of the pairing.")
+    bootstrap: int = Field(default=2000, ge=100, description="Bootstrap draws over stimuli.")
+    permutations: int = Field(default=2000, ge=100, description="Permutations of the pairing.")
 
 
 class Report(Section):
     """What the report shows first (brainvis/report)."""
 
-    title: str = Field("brainvis", max_length=200, description="Heading of the page.")
-    method: Name | None = Field(None, description="Method of the headline; first decoder if null.")
-    split: Name | None = Field(None, description="Split of the headline; first split if null.")
+    title: str = Field(default="brainvis", max_length=200, description="Heading of the page.")
+    method: Name | None = Field(default=None, description="Method of the headline; first decoder if null.")
+    split: Name | None = Field(default=None, description="Split of the headline; first split if null.")
 
 
 class RunConfig(Section):
     """Everything that shapes one run."""
 
     run: Name = Field(description="Name of the run; its artifacts lie in <output>/<run>.")
-    seed: int = Field(0, ge=0, lt=2**31, description="The one seed that drives everything.")
-    output: RelativePath = Field("results", description="Folder of runs, in the working folder.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="The one seed that drives everything.")
+    output: RelativePath = Field(default="results", description="Folder of runs, in the working folder.")
     cache: RelativePath | None = Field(
-        None, description="Folder shared by runs, in the working folder; equal inputs reuse stages."
+        default=None, description="Folder shared by runs, in the working folder; equal inputs reuse stages."
     )
     dataset: Dataset
     splits: dict[Name, Split] = Field(min_length=1, description="Named splits by stimulus.")
@@ -230,7 +231,7 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def _allowed(error: dict) -> str:
+def _allowed(error: Mapping) -> str:
     if error["type"] == "extra_forbidden":
         return "remove the key or correct its name (`brainvis config schema` lists all keys)"
     if error["type"] in ("literal_error", "union_tag_invalid"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
@@ -44,7 +43,7 @@ class Stimuli:
         path = Path(path)
         with hdf5.opened(path, schema="stimuli") as file:
             table = hdf5.get_table(file, "table")
-            return cls(path, table, dict(file.attrs), tuple(_array(file, "images").shape[1:]))
+            return cls(path, table, dict(file.attrs), tuple(hdf5.at(file, "images").shape[1:]))
 
     @property
     def ids(self) -> np.ndarray:
@@ -93,12 +92,12 @@ class Responses:
         path = Path(path)
         with hdf5.opened(path, schema="responses") as file:
             trials, voxels = hdf5.get_table(file, "trials"), hdf5.get_table(file, "voxels")
-            if _array(file, "betas").shape != (len(trials), len(voxels)):
+            if hdf5.at(file, "betas").shape != (len(trials), len(voxels)):
                 raise BrainvisError(
                     f"does not match its tables of {len(trials)} trials and {len(voxels)} voxels",
                     file=path,
                     field="betas",
-                    found=_array(file, "betas").shape,
+                    found=hdf5.at(file, "betas").shape,
                 )
             return cls(path, trials, voxels, dict(file.attrs))
 
@@ -150,7 +149,7 @@ class Features:
     def open(cls, path: str | Path) -> Features:
         path = Path(path)
         with hdf5.opened(path, schema="features") as file:
-            ids = np.char.decode(_array(file, "ids")[...], "utf-8")
+            ids = hdf5.get(file, "ids")
             return cls(path, ids, dict(file.attrs))
 
     @property
@@ -188,7 +187,7 @@ class Reconstructions:
     def open(cls, path: str | Path) -> Reconstructions:
         path = Path(path)
         with hdf5.opened(path, schema="reconstructions") as file:
-            ids = np.char.decode(_array(file, "ids")[...], "utf-8")
+            ids = hdf5.get(file, "ids")
             return cls(path, ids, dict(file.attrs))
 
     def images(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -258,16 +257,8 @@ def row_numbers(
 def read_rows(path: Path, name: str, rows: np.ndarray | slice, *, schema: str) -> np.ndarray:
     """Read rows of a dataset in any order (HDF5 itself wants them increasing and unique)."""
     with hdf5.opened(path, schema=schema) as file:
-        data = _array(file, name)
+        data = hdf5.at(file, name)
         if isinstance(rows, slice):
             return data[rows]
         unique, inverse = np.unique(np.asarray(rows, dtype=int), return_inverse=True)
         return data[unique][inverse] if unique.size else data[:0]
-
-
-def _array(file: h5py.File, name: str) -> h5py.Dataset:
-    if name not in file:
-        raise BrainvisError(
-            "dataset is missing", file=file.filename, field=name, found=sorted(file.keys())
-        )
-    return file[name]

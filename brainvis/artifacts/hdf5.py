@@ -42,9 +42,9 @@ def dataset(
     chunks: tuple[int, ...] | bool = True,
 ) -> h5py.Dataset:
     """Create an empty checksummed dataset to be filled slice by slice."""
-    extra = {"compression": "gzip", "compression_opts": 1} if compress else {}
+    extra: dict = {"compression": "gzip", "compression_opts": 1} if compress else {}
     empty = 0 in shape  # HDF5 cannot chunk an empty dataset
-    layout = {} if empty else {"chunks": chunks, "fletcher32": True, **extra}
+    layout: dict = {} if empty else {"chunks": chunks, "fletcher32": True, **extra}
     return group.create_dataset(name, shape=shape, dtype=dtype, **layout)
 
 
@@ -60,6 +60,28 @@ def put(group: h5py.Group, name: str, values: np.ndarray, **options) -> None:
         target[...] = values
 
 
+def at(file: h5py.File, name: str) -> h5py.Dataset:
+    """The dataset `name`, for slicing.
+
+    Raises
+    ------
+    BrainvisError
+        When the file has no such dataset.
+    """
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise BrainvisError(
+            "dataset is missing", file=file.filename, field=name, found=sorted(file.keys())
+        )
+    return found
+
+
+def get(file: h5py.File, name: str) -> np.ndarray:
+    """A whole dataset; fixed-width bytes come back as strings."""
+    values = at(file, name)[...]
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
 def put_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
     """Write a data frame as a group with one dataset per column, in column order."""
     group = file.create_group(name)
@@ -71,11 +93,8 @@ def put_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
 def get_table(file: h5py.File, name: str) -> pd.DataFrame:
     """Read a table written by `put_table`."""
     group = file[name]
-    columns = {}
-    for column in group.attrs["columns"]:
-        values = group[column][...]
-        columns[column] = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
-    return pd.DataFrame(columns)
+    names = [str(column) for column in np.asarray(group.attrs["columns"])]
+    return pd.DataFrame({column: get(file, f"{name}/{column}") for column in names})
 
 
 @contextmanager

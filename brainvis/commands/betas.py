@@ -17,8 +17,9 @@ def betas(
     bids: Annotated[Path, typer.Option(help="Root of the BIDS (or fMRIPrep) tree.")],
     subject: Annotated[str, typer.Option(help="Subject label, such as 01.")],
     out: Annotated[Path, typer.Option(help="Responses file (HDF5).")],
-    splits: Annotated[Path | None, typer.Option(help="Splits file; its training stimuli only.")]
-    = None,
+    splits: Annotated[
+        Path | None, typer.Option(help="Splits file; its training stimuli only.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Task label, where there are several.")] = None,
     space: Annotated[str | None, typer.Option(help="Space label of fMRIPrep files.")] = None,
     log: LogOption = None,

@@ -1,0 +1,85 @@
+"""Configurations: every shipped one is valid; a wrong one is one line naming key and remedy."""
+
+import pytest
+import yaml
+
+from brainvis import config
+from brainvis.errors import BrainvisError
+
+
+def minimal(**changes):
+    values = {
+        "run": "test",
+        "dataset": {"name": "simulated"},
+        "splits": {"main": {"scheme": "holdout"}},
+    }
+    return {**values, **changes}
+
+
+def test_every_shipped_configuration_is_valid(repository):
+    paths = sorted((repository / "workflows/config").glob("*.yaml"))
+    assert {"demo", "full", "vangerven_digits", "haxby"} <= {path.stem for path in paths}
+    for path in paths:
+        assert config.load(path).run
+
+
+def test_the_shipped_schema_is_in_step_with_the_models(repository):
+    shipped = repository / "workflows/schemas/config.schema.json"
+    assert shipped.read_text() == config.schema(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "said"),
+    [
+        ({"seeed": 1}, "seeed", "remove the key or correct its name"),
+        ({"seed": "many"}, "seed", "found 'many'"),
+        ({"seed": -1}, "seed", "greater than or equal to 0"),
+        ({"dataset": {"name": "nsdd"}}, "dataset", "'simulated', 'bids', 'vangerven_digits'"),
+        ({"splits": {"main": {"scheme": "random"}}}, "splits.main", "'holdout'"),
+        ({"preprocess": {"hrf": "spline"}}, "preprocess.hrf", "'library' or 'canonical'"),
+        ({"run": "../x"}, "run", "letters, digits and single hyphens"),
+        ({"run": "a;rm -rf"}, "run", "letters, digits and single hyphens"),
+        ({"splits": {}}, "splits", "at least 1 item"),
+    ],
+)
+def test_a_wrong_key_is_one_line(changes, key, said):
+    with pytest.raises(BrainvisError) as caught:
+        config.validated(minimal(**changes), "run.yaml")
+    text = str(caught.value)
+    assert text.startswith(f"run.yaml: {key}")
+    assert said in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "!!python/object:os.system {}", "\x00"])
+def test_yaml_that_holds_no_settings(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(BrainvisError, match=r"run\.yaml"):
+        config.load(path)
+
+
+@pytest.mark.parametrize("folder", ["../secret", "/etc", "a/../../b", "~/data"])
+def test_a_data_folder_outside_the_roots_is_refused(tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("BRAINVIS_DATA", str(tmp_path))
+    with pytest.raises(BrainvisError, match="leaves the data roots"):
+        config.find_data(folder)
+
+
+def test_an_output_outside_the_working_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BrainvisError, match="leaves its root"):
+        config.run_folder(config.validated(minimal(output="../elsewhere")))
+
+
+def test_a_missing_data_folder_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINVIS_DATA", str(tmp_path))
+    with pytest.raises(BrainvisError, match=r"no such data folder.*BRAINVIS_DATA"):
+        config.find_data("absent")
+
+
+def test_slices_hold_only_what_was_asked_for():
+    run = config.validated(minimal())
+    assert set(run.slice("preprocess")) == {"preprocess"}
+    assert run.slice("dataset.brain")["dataset.brain"]["repeats"] == 3
+    assert yaml.safe_dump(run.slice("splits"))
