@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo full digits test lint foundation requirements
+.PHONY: help setup demo full digits test lint requirements schema
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -37,3 +37,6 @@ lint: setup ## style, types, workflow
 
 requirements: ## pin every version again, for all platforms
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --all-extras pyproject.toml -o requirements.txt
+
+schema: ## write the JSON schema of the configuration again
+	$(BIN)/brainvis config schema --out workflows/schemas/config.schema.json

@@ -4,21 +4,14 @@ from snakemake.utils import min_version
 
 min_version("9.19")
 
-if "dataset" not in config:  # a configuration replaces the demo, it is not merged into it
+if (
+    "dataset" not in config
+):  # a configuration replaces the demo, it is not merged into it
 
     configfile: "workflows/config/demo.yaml"
 
 
 report: "workflows/report/workflow.rst"
-
-
-include: "workflows/common.smk"
-include: f"workflows/{DATASET}.smk"
-include: "workflows/prepare.smk"
-include: "workflows/features.smk"
-include: "workflows/decode.smk"
-include: "workflows/evaluate.smk"
-include: "workflows/report.smk"
 
 
 wildcard_constraints:
@@ -28,7 +21,25 @@ wildcard_constraints:
     space=r"[A-Za-z0-9-]+",
 
 
+include: "workflows/common.smk"
+
+
 rule all:
-    default_target: True
     input:
         LAYOUT.report,
+
+
+include: f"workflows/{DATASET}.smk"
+
+
+if HAS_BOLD:
+
+    include: "workflows/betas.smk"
+
+
+include: "workflows/prepare.smk"
+include: "workflows/features.smk"
+include: "workflows/decode.smk"
+include: "workflows/evaluate.smk"
+include: "workflows/report.smk"
+include: "workflows/targets.smk"

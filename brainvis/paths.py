@@ -66,6 +66,11 @@ class Layout:
     def splits(self) -> str:
         return self._path("splits", "splits", ".json")
 
+    @property
+    def published(self) -> str:
+        """Split that a data set comes with."""
+        return self._path("splits", "published", ".json")
+
     def betas(self, subject: str) -> str:
         """Single-trial betas as the GLM (or the data set) gives them."""
         return self._path("responses", "betas", ".h5", sub=subject)

@@ -1,6 +1,5 @@
 # What all rules share: the checked configuration, the paths of the run, params, retries.
 import os
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -11,19 +10,10 @@ from brainvis.errors import BrainvisError
 from brainvis.paths import Layout
 
 
-def checked_config():
-    """The run's configuration, or the one line that says what is wrong with it."""
-    source = workflow.configfiles[-1] if workflow.configfiles else "--config"
+def or_stop(function, *arguments):
+    """Call a function of the package; its error becomes Snakemake's one line."""
     try:
-        return validated(dict(config), source)
-    except BrainvisError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def data_folder(relative):
-    """A data set's folder inside the data roots."""
-    try:
-        return find_data(relative)
+        return function(*arguments)
     except BrainvisError as error:
         raise WorkflowError(str(error)) from None
 
@@ -31,7 +21,7 @@ def data_folder(relative):
 def settings(*keys):
     """Params function: the slice of the configuration under `keys`, wildcards filled in."""
     return lambda wildcards: settings_text(
-        RUN, *(key.format(**dict(wildcards)) for key in keys)
+        RUN, *(key.format(**wildcards) for key in keys)
     )
 
 
@@ -40,14 +30,99 @@ def code(stage):
     return fingerprint(f"brainvis.commands.{stage}")
 
 
+def each(flag, files):
+    """``flag file`` for every file."""
+    return " ".join(f"{flag} {file}" for file in files)
+
+
+def options(**flags):
+    """Params function: ``--flag file`` for every file of the named inputs."""
+
+    def text(wildcards, input):
+        named = {name: input.get(name, []) for name in flags}
+        lists = {
+            n: [files] if isinstance(files, str) else files
+            for n, files in named.items()
+        }
+        return " ".join(
+            each(flag, lists[name]) for name, flag in flags.items() if lists[name]
+        )
+
+    return text
+
+
 def memory(mib):
     """Resources function: more memory at every retry."""
     return lambda wildcards, attempt: mib * attempt
 
 
-RUN = checked_config()
-LAYOUT = Layout(run_folder(RUN))
+def prior_of(wildcards):
+    """Prior images of a decoder that uses them."""
+    return LAYOUT.prior if RUN.decoders[wildcards.method].prior else []
+
+
+def features_of(wildcards):
+    """Features that an image decoder reads."""
+    space = RUN.decoders[wildcards.method].features
+    return LAYOUT.features(space) if space else []
+
+
+def decoded_space(wildcards):
+    """Features that a feature decoder predicts."""
+    return LAYOUT.features(RUN.feature_decoders[wildcards.method].features)
+
+
+RUN = or_stop(
+    validated,
+    dict(config),
+    workflow.configfiles[-1] if workflow.configfiles else "--config",
+)
+LAYOUT = Layout(or_stop(run_folder, RUN))
 DATASET = RUN.dataset.name
 RETRIES = 1
 if RUN.cache:
-    os.environ.setdefault("BRAINVIS_CACHE", str(Path(RUN.cache).resolve()))
+    os.environ.setdefault("BRAINVIS_CACHE", os.path.abspath(RUN.cache))
+
+# Where BOLD comes from, and what of a data set there is.
+SIMULATED, MEASURED_BOLD = DATASET == "simulated", DATASET == "bids"
+BIDS_ROOT = LAYOUT.bids
+if MEASURED_BOLD:
+    BIDS_ROOT = or_stop(find_data, RUN.dataset.folder).as_posix()
+HAS_IMAGES = not MEASURED_BOLD or RUN.dataset.image_size is not None
+HAS_BOLD = SIMULATED or MEASURED_BOLD
+FOLDER = None if HAS_BOLD else or_stop(find_data, RUN.dataset.folder).as_posix()
+SPLITS = LAYOUT.splits if HAS_IMAGES else []
+BIDS_LABELS = " ".join(
+    f"--{name} {label}"
+    for name in ("task", "space")
+    if (label := getattr(RUN.dataset, name, None))
+)
+
+# Every file of the run, by stage.
+BETAS = [LAYOUT.betas(subject) for subject in RUN.subjects] if HAS_BOLD else []
+RESPONSES = (
+    [LAYOUT.responses(subject) for subject in RUN.subjects] if HAS_IMAGES else []
+)
+SPACES = [LAYOUT.features(space) for space in RUN.features]
+CASES = [(subject, split) for subject in RUN.subjects for split in RUN.splits]
+IMAGES = [LAYOUT.images(*case, method) for case in CASES for method in RUN.decoders]
+IMAGE_FEATURES = [
+    LAYOUT.image_features(*case, method, space)
+    for case in CASES
+    for method in RUN.decoders
+    for space in RUN.evaluate.features
+]
+DECODED = [
+    LAYOUT.decoded(*case, method) for case in CASES for method in RUN.feature_decoders
+]
+BASELINES = " ".join(f"--baseline {name}" for name in RUN.baselines)
+TRUTHS = [LAYOUT.truth(subject) for subject in RUN.subjects]
+REPORTED = {
+    "stimuli": LAYOUT.stimuli if HAS_IMAGES else [],
+    "images": IMAGES if HAS_IMAGES else [],
+    "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],
+    "summary": LAYOUT.metrics("summary", ".csv") if HAS_IMAGES else [],
+    "responses": RESPONSES or BETAS,
+    "classification": LAYOUT.metrics("classification", ".csv") if HAS_BOLD else [],
+    "recovery": LAYOUT.metrics("recovery", ".csv") if SIMULATED else [],
+}

@@ -5,20 +5,20 @@ rule stimuli:
     output:
         stimuli=LAYOUT.stimuli,
         meshes=directory(LAYOUT.meshes),
-    params:
-        config=settings("dataset.stimuli"),
-        code=code("stimuli"),
     log:
         LAYOUT.log("stimuli"),
     benchmark:
         LAYOUT.benchmark("stimuli")
+    retries: RETRIES
     conda:
         "envs/brainvis.yaml"
     threads: 2
     resources:
         mem_mb=memory(2000),
         runtime=30,
-    retries: RETRIES
+    params:
+        config=settings("dataset.stimuli"),
+        code=code("stimuli"),
     message:
         "Rendering the stimuli"
     shell:
@@ -29,20 +29,20 @@ rule stimuli:
 rule prior:
     output:
         LAYOUT.prior,
-    params:
-        config=settings("dataset.stimuli"),
-        code=code("prior"),
     log:
         LAYOUT.log("prior"),
     benchmark:
         LAYOUT.benchmark("prior")
+    retries: RETRIES
     conda:
         "envs/brainvis.yaml"
     threads: 2
     resources:
         mem_mb=memory(2000),
         runtime=30,
-    retries: RETRIES
+    params:
+        config=settings("dataset.stimuli"),
+        code=code("prior"),
     message:
         "Rendering images that no subject sees"
     shell:
@@ -55,19 +55,19 @@ rule channels:
         LAYOUT.stimuli,
     output:
         LAYOUT.channels,
-    params:
-        config=settings(),
-        code=code("channels"),
     log:
         LAYOUT.log("channels"),
     benchmark:
         LAYOUT.benchmark("channels")
+    retries: RETRIES
     conda:
         "envs/brainvis.yaml"
     resources:
         mem_mb=memory(3000),
         runtime=30,
-    retries: RETRIES
+    params:
+        config=settings(),
+        code=code("channels"),
     message:
         "Computing what simulated voxels respond to"
     shell:
@@ -78,26 +78,27 @@ rule bids_dataset:
     input:
         LAYOUT.stimuli,
     output:
-        description=LAYOUT.bids_dataset,
-        images=directory(LAYOUT.bids_stimuli),
-    params:
-        config=settings(),
-        code=code("bids_dataset"),
+        LAYOUT.bids_dataset,
+        directory(LAYOUT.bids_stimuli),
     log:
         LAYOUT.log("bids_dataset"),
     benchmark:
         LAYOUT.benchmark("bids_dataset")
+    retries: RETRIES
     conda:
         "envs/brainvis.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=10,
-    retries: RETRIES
+    params:
+        config=settings("dataset.brain"),
+        code=code("bids_dataset"),
+        root=subpath(output[0], parent=True),
     message:
         "Writing the data-set level of the BIDS tree"
     shell:
         "brainvis bids-dataset --config {params.config:q} --stimuli {input} "
-        "--out {output.description} --images {output.images} --log {log}"
+        "--root {params.root} --log {log}"
 
 
 rule simulate:
@@ -107,22 +108,52 @@ rule simulate:
     output:
         bids=directory(LAYOUT.bids_subject("{subject}")),
         truth=LAYOUT.truth("{subject}"),
-    params:
-        config=settings("dataset.brain"),
-        code=code("simulate"),
     log:
         LAYOUT.log("simulate", sub="{subject}"),
     benchmark:
         LAYOUT.benchmark("simulate", sub="{subject}")
+    retries: RETRIES
     conda:
         "envs/brainvis.yaml"
     resources:
         mem_mb=memory(2000),
         runtime=30,
-    retries: RETRIES
+    params:
+        config=settings("dataset.brain"),
+        code=code("simulate"),
     message:
         "Simulating the BOLD of subject {wildcards.subject}"
     shell:
         "brainvis simulate --config {params.config:q} --stimuli {input.stimuli} "
         "--channels {input.channels} --subject {wildcards.subject} --out {output.bids} "
         "--truth {output.truth} --log {log}"
+
+
+rule truth:
+    input:
+        betas=BETAS,
+        truth=TRUTHS,
+        bids=[LAYOUT.bids_subject(subject) for subject in RUN.subjects],
+        dataset=LAYOUT.bids_dataset,
+        splits=LAYOUT.splits,
+    output:
+        LAYOUT.metrics("recovery", ".csv"),
+    log:
+        LAYOUT.log("truth"),
+    benchmark:
+        LAYOUT.benchmark("truth")
+    retries: RETRIES
+    conda:
+        "envs/brainvis.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
+    params:
+        config=settings("preprocess"),
+        code=code("truth"),
+        root=subpath(input.dataset, parent=True),
+        files=options(betas="--betas", truth="--truth"),
+    message:
+        "Comparing betas with the simulated truth"
+    shell:
+        "brainvis truth --config {params.config:q} {params.files} --bids {params.root} --splits {input.splits} --out {output} --log {log}"

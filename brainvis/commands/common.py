@@ -56,6 +56,14 @@ def read_settings(text: str, *keys: str) -> dict:
     return values
 
 
+def feature_settings(settings: dict) -> tuple[dict, Path | None]:
+    """Settings of a feature space with its checkpoint folder found, and that folder."""
+    if "folder" not in settings:
+        return settings, None
+    folder = configuration.find_checkpoint(settings["folder"])
+    return {**settings, "folder": folder}, folder
+
+
 def log_to(path: Path | None) -> None:
     """Send messages to the terminal and, where given, to a log file."""
     logger.setLevel(logging.INFO)

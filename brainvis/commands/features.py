@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+from brainvis.commands.common import (
+    ConfigOption,
+    LogOption,
+    feature_settings,
+    read_settings,
+    run_stage,
+)
 
 
 def features(
@@ -20,17 +26,17 @@ def features(
     """Compute features of every stimulus in one feature space."""
     key = f"features.{space}"
     values = read_settings(config, key)
+    settings, checkpoint = feature_settings(values["settings"][key])
 
     def work(made: dict[str, Path]) -> None:
         from brainvis.features.stage import write_features
 
-        write_features(stimuli, made["features"], space=space, **values["settings"][key])
+        write_features(stimuli, made["features"], space=space, **settings)
 
-    folder = values["settings"][key].get("folder")
     run_stage(
         "features",
         work,
-        inputs={"stimuli": stimuli, "checkpoint": Path(folder) if folder else None},
+        inputs={"stimuli": stimuli, "checkpoint": checkpoint},
         outputs={"features": out},
         values=values,
         log=log,

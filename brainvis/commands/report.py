@@ -1,0 +1,76 @@
+"""Write the report page of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainvis.artifacts import inspect
+from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+
+Files = list[Path]
+
+
+def report(
+    config: ConfigOption,
+    run: Annotated[str, typer.Option(help="The whole configuration of the run, as JSON.")],
+    root: Annotated[Path, typer.Option(help="Folder of the run, for the lineage.")],
+    out: Annotated[Path, typer.Option(help="The page (HTML).")],
+    figures: Annotated[Path, typer.Option(help="Folder of the page's figures (PNG).")],
+    responses: Annotated[Files, typer.Option(help="Responses file; repeat per subject.")],
+    stimuli: Annotated[Path | None, typer.Option(help="Stimuli file.")] = None,
+    images: Annotated[Files | None, typer.Option(help="Reconstructions; repeat.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Tidy table of all scores.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Summary by method and metric.")] = None,
+    classification: Annotated[Path | None, typer.Option(help="Table of accuracies.")] = None,
+    betas: Annotated[Path | None, typer.Option(help="Table of beta recovery.")] = None,
+    log: LogOption = None,
+) -> None:
+    """Write one self-contained page: verdict, pictures, scores, reliability, lineage."""
+    values = read_settings(config, "report")
+
+    def work(made: dict[str, Path]) -> None:
+        from brainvis.report.stage import write_report
+
+        lineage = [
+            {**asdict(known), "artifact": path.relative_to(root).as_posix()}
+            for path, known in inspect.catalogue(root)
+            if known.stage != "report"
+        ]
+        write_report(
+            made["page"],
+            kind=values["kind"],
+            stimuli=stimuli,
+            reconstructions=images or [],
+            table=[table] if table else [],
+            summary=[summary] if summary else [],
+            responses=responses,
+            lineage=lineage,
+            config=json.loads(run),
+            figures=made["figures"],
+            classification=classification,
+            recovery=betas,
+            seed=values["seed"],
+            **values["settings"]["report"],
+        )
+
+    run_stage(
+        "report",
+        work,
+        inputs={
+            "stimuli": stimuli,
+            "images": images or [],
+            "table": table,
+            "summary": summary,
+            "responses": responses,
+            "classification": classification,
+            "betas": betas,
+        },
+        outputs={"page": out, "figures": figures},
+        values=values,
+        log=log,
+    )

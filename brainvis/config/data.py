@@ -1,0 +1,121 @@
+"""Sections on data: the data set, the splits, preprocessing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from brainvis.config.base import Name, RelativePath, Section, Subject
+
+
+class World(Section):
+    """The procedural stimulus world (brainvis/stimuli)."""
+
+    count: int = Field(default=1200, ge=20, description="Number of stimuli that subjects see.")
+    prior: int = Field(
+        default=1200, ge=0, description="Images that no subject sees (priors, models)."
+    )
+    size: Literal[64, 128] = Field(default=64, description="Image side in pixels.")
+    frames: int = Field(default=16, ge=2, le=64, description="Frames of a clip.")
+    fps: int = Field(default=8, ge=1, le=60, description="Frames per second of a clip.")
+
+
+class Brain(Section):
+    """The simulated brain (brainvis/simulate)."""
+
+    subjects: int = Field(default=4, ge=1, le=99, description="Number of simulated subjects.")
+    voxels: int = Field(default=4000, ge=300, le=20000, description="Brain voxels per subject.")
+    repeats: int = Field(default=3, ge=2, le=10, description="Presentations of each stimulus.")
+    tr: float = Field(default=1.6, gt=0.2, le=4, description="Repetition time, seconds.")
+    trial_seconds: float = Field(default=4.0, gt=1, le=30, description="Onset to onset, seconds.")
+    stimulus_seconds: float = Field(
+        default=2.0, gt=0.1, le=30, description="Stimulus duration, seconds."
+    )
+    trials_per_run: int = Field(default=75, ge=10, le=500, description="Trials in a run.")
+    ceiling_median: float = Field(
+        default=0.35,
+        gt=0,
+        lt=1,
+        description="Median noise ceiling (share of variance at all repeats).",
+    )
+
+
+class SimulatedDataset(Section):
+    """Simulated subjects that watch the procedural world."""
+
+    name: Literal["simulated"]
+    stimuli: World = World()
+    brain: Brain = Brain()
+
+
+class BidsDataset(Section):
+    """Any BIDS or fMRIPrep tree with events; stimuli from its folder or none."""
+
+    name: Literal["bids"]
+    folder: RelativePath = Field(description="BIDS root, inside one of the data roots.")
+    label: Name = Field(description="Name of the data set in tables and figures.")
+    subjects: list[Subject] = Field(min_length=1, description="Subject labels without 'sub-'.")
+    task: Name | None = Field(
+        default=None, description="Task label; needed where there are several."
+    )
+    space: Name | None = Field(default=None, description="Space label of fMRIPrep derivatives.")
+    image_size: int | None = Field(
+        default=None,
+        ge=16,
+        le=1024,
+        description="Side of the stimulus images that `stim_file` names, in pixels; null where the "
+        "data set has none (then only categories are decoded).",
+    )
+
+
+class DigitsDataset(Section):
+    """Measured fMRI of 100 handwritten 6s and 9s (van Gerven et al. 2010)."""
+
+    name: Literal["vangerven_digits"]
+    folder: RelativePath = Field(
+        default="vangerven_digits",
+        description="Folder with the two .mat files, inside a data root.",
+    )
+
+
+Dataset = Annotated[SimulatedDataset | BidsDataset | DigitsDataset, Field(discriminator="name")]
+
+
+class Holdout(Section):
+    """Hold out a random share of the stimuli."""
+
+    scheme: Literal["holdout"]
+    test_share: float = Field(default=0.15, gt=0, lt=1, description="Share of stimuli held out.")
+
+
+class KFold(Section):
+    """Every stimulus is held out once; folds balanced over categories."""
+
+    scheme: Literal["kfold"]
+    folds: int = Field(default=10, ge=2, le=100, description="Number of folds.")
+
+
+class Published(Section):
+    """The split that papers on this data set use."""
+
+    scheme: Literal["published"]
+
+
+Split = Annotated[Holdout | KFold | Published, Field(discriminator="scheme")]
+
+
+class Preprocess(Section):
+    """BOLD to single-trial betas (brainvis/preprocess)."""
+
+    hrf: Literal["library", "canonical"] = Field(
+        default="library", description="HRF chosen per voxel from a library, or the canonical one."
+    )
+    shrink: bool = Field(
+        default=True, description="Ridge with cross-validated shrinkage per voxel."
+    )
+    high_pass: float = Field(default=0.008, ge=0, lt=0.1, description="Drift cut-off in Hz.")
+    trial: Literal["event", "block"] = Field(
+        default="event", description="One beta per event, or per block of equal events."
+    )
+    block_voxels: int = Field(default=2000, ge=1, description="Voxels held in memory at a time.")

@@ -1,0 +1,103 @@
+"""Sections on feature spaces and decoders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from brainvis.config.base import Name, RelativePath, Section
+
+
+class Pixels(Section):
+    """Pixels averaged over cells."""
+
+    kind: Literal["pixels"]
+    size: int = Field(default=16, ge=1, le=512, description="Cells per side.")
+
+
+class Gabor(Section):
+    """Gabor energy and colour-opponent means on a grid."""
+
+    kind: Literal["gabor"]
+    size: int = Field(default=64, ge=16, le=512, description="Image side that is filtered.")
+    orientations: int = Field(default=8, ge=2, le=32, description="Orientations per scale.")
+    grid: int = Field(
+        default=8, ge=1, le=64, description="Cells per side that energy is pooled in."
+    )
+
+
+class MotionEnergy(Section):
+    """Motion energy of clips (pymoten)."""
+
+    kind: Literal["motion-energy"]
+    size: int = Field(default=32, ge=8, le=256, description="Side of the luminance clips.")
+
+
+class OpenClip(Section):
+    """An open_clip model from a local checkpoint folder."""
+
+    kind: Literal["open-clip"]
+    folder: RelativePath = Field(
+        default="foundation/image_text", description="Checkpoint folder, in data/ or a data root."
+    )
+    layers: list[int] = Field(default=[-1], min_length=1, description="Layers to take tokens of.")
+
+
+class Transformers(Section):
+    """A vision model of the transformers library from a local checkpoint folder."""
+
+    kind: Literal["transformers"]
+    folder: RelativePath = Field(description="Checkpoint folder, in data/ or a data root.")
+    layers: list[int] = Field(default=[-1], min_length=1, description="Layers to take tokens of.")
+    size: int | None = Field(
+        default=None, ge=14, description="Input side; the model's own if null."
+    )
+
+
+FeatureSpace = Annotated[
+    Pixels | Gabor | MotionEnergy | OpenClip | Transformers, Field(discriminator="kind")
+]
+
+
+class Learning(Section):
+    """What every decoder may be told."""
+
+    trials: Literal["averaged", "single"] = Field(
+        default="averaged", description="Train on means over repeats, or on single trials."
+    )
+    voxels: int | None = Field(
+        default=None, ge=1, description="Upper limit on voxels, chosen in training stimuli."
+    )
+    explained: float = Field(
+        default=0.99, gt=0, le=1, description="Share of variance that components keep."
+    )
+    inner_folds: int = Field(default=5, ge=2, le=50, description="Folds that choose penalties.")
+
+
+class Decoder(Learning):
+    """Responses to images, or a baseline of it (brainvis/decoding)."""
+
+    method: Literal[
+        "bayesian_linear", "ridge_pixels", "ridge_pca",
+        "mean", "shuffled", "nearest_training", "prior_only",
+    ]  # fmt: skip
+    base: Literal["bayesian_linear", "ridge_pixels", "ridge_pca"] = Field(
+        default="bayesian_linear", description="What `shuffled` trains on shuffled pairs."
+    )
+    prior: bool = Field(
+        default=False, description="Use images that no subject saw as the image prior."
+    )
+    features: Name | None = Field(
+        default=None, description="Feature space of `nearest_training`; pixel components if null."
+    )
+
+
+class FeatureDecoder(Learning):
+    """Responses to feature vectors, for identification and retrieval (brainvis/decoding)."""
+
+    method: Literal["ridge_features", "bayesian_features", "mean", "shuffled"]
+    features: Name = Field(description="Feature space that is decoded.")
+    base: Literal["ridge_features", "bayesian_features"] = Field(
+        default="ridge_features", description="What `shuffled` trains on shuffled pairs."
+    )

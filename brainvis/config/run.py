@@ -1,0 +1,112 @@
+"""The whole configuration of a run, and the slices of it that stages read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from brainvis.config.base import Name, RelativePath, Section
+from brainvis.config.data import BidsDataset, Dataset, Preprocess, SimulatedDataset, Split
+from brainvis.config.models import Decoder, FeatureDecoder, FeatureSpace
+
+
+class Evaluate(Section):
+    """Scores of reconstructions (brainvis/evaluate)."""
+
+    features: list[Name] = Field(
+        default_factory=list, description="Feature spaces for two-way identification."
+    )
+    bootstrap: int = Field(default=2000, ge=100, description="Bootstrap draws over stimuli.")
+    permutations: int = Field(default=2000, ge=100, description="Permutations of the pairing.")
+
+
+class Report(Section):
+    """What the report shows first (brainvis/report)."""
+
+    title: str = Field(default="brainvis", max_length=200, description="Heading of the page.")
+    method: Name | None = Field(
+        default=None, description="Method of the headline; first decoder if null."
+    )
+    split: Name | None = Field(
+        default=None, description="Split of the headline; first split if null."
+    )
+
+
+class RunConfig(Section):
+    """Everything that shapes one run."""
+
+    run: Name = Field(description="Name of the run; its artifacts lie in <output>/<run>.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="The one seed that drives everything.")
+    output: RelativePath = Field(
+        default="results", description="Folder of runs, in the working folder."
+    )
+    cache: RelativePath | None = Field(
+        default=None,
+        description="Folder shared by runs, in the working folder; equal inputs reuse stages.",
+    )
+    dataset: Dataset
+    splits: dict[Name, Split] = Field(min_length=1, description="Named splits by stimulus.")
+    preprocess: Preprocess = Preprocess()
+    features: dict[Name, FeatureSpace] = Field(default_factory=dict)
+    decoders: dict[Name, Decoder] = Field(default_factory=dict)
+    feature_decoders: dict[Name, FeatureDecoder] = Field(default_factory=dict)
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> RunConfig:
+        wanted = {"evaluate.features": self.evaluate.features}
+        wanted |= {f"decoders.{n}.features": [d.features] for n, d in self.decoders.items()}
+        wanted |= {f"feature_decoders.{n}": [d.features] for n, d in self.feature_decoders.items()}
+        for key, names in wanted.items():
+            for name in names:
+                if name is not None and name not in self.features:
+                    raise ValueError(f"{key} names {name!r}; features has {sorted(self.features)}")
+        return self
+
+    @model_validator(mode="after")
+    def _bold_is_split_once(self) -> RunConfig:
+        if self.dataset.name != "vangerven_digits" and set(self.splits) != {"main"}:
+            raise ValueError("data with BOLD take one split, named 'main': betas depend on it")
+        if self.dataset.name != "vangerven_digits" and self.splits["main"].scheme != "holdout":
+            raise ValueError("data with BOLD take the scheme 'holdout'")
+        return self
+
+    @property
+    def baselines(self) -> list[str]:
+        """Names of the decoders that decode nothing."""
+        nothing = ("mean", "shuffled", "nearest_training", "prior_only")
+        every = {**self.decoders, **self.feature_decoders}
+        return [name for name, decoder in every.items() if decoder.method in nothing]
+
+    @property
+    def kind(self) -> Literal["simulated", "measured"]:
+        return "simulated" if self.dataset.name == "simulated" else "measured"
+
+    @property
+    def subjects(self) -> list[str]:
+        """Subject labels, without ``sub-``."""
+        match self.dataset:
+            case SimulatedDataset(brain=brain):
+                return [f"{number:02d}" for number in range(1, brain.subjects + 1)]
+            case BidsDataset(subjects=subjects):
+                return list(subjects)
+            case _:
+                return ["01"]
+
+    def slice(self, *keys: str) -> dict:
+        """The part of the configuration under dotted keys, as plain nested values.
+
+        Parameters
+        ----------
+        *keys : str
+            Such as ``"preprocess"`` or ``"decoders.ridge-pixels"``.
+        """
+        values, part = self.model_dump(mode="json"), {}
+        for key in keys:
+            value = values
+            for name in key.split("."):
+                value = value[name]
+            part[key] = value
+        return part

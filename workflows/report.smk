@@ -1,0 +1,38 @@
+# The page.
+
+
+rule report:
+    input:
+        **REPORTED,
+    output:
+        page=report(LAYOUT.report, caption="report/page.rst", category="Report"),
+        figures=directory(LAYOUT.figures),
+    log:
+        LAYOUT.log("report"),
+    benchmark:
+        LAYOUT.benchmark("report")
+    retries: RETRIES
+    conda:
+        "envs/brainvis.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=20,
+    params:
+        config=settings("report"),
+        code=code("report"),
+        files=options(
+            responses="--responses",
+            stimuli="--stimuli",
+            images="--images",
+            table="--table",
+            summary="--summary",
+            classification="--classification",
+            recovery="--betas",
+        ),
+        run=lambda wildcards: RUN.model_dump_json(),
+        root=subpath(output.page, ancestor=2),
+    message:
+        "Writing the report"
+    shell:
+        "brainvis report --config {params.config:q} --run {params.run:q} --root {params.root} "
+        "{params.files} --out {output.page} --figures {output.figures} --log {log}"
