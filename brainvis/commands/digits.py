@@ -25,9 +25,7 @@ def digits(
     def work(made: dict[str, Path]) -> None:
         from brainvis.datasets.vangerven import import_digits
 
-        import_digits(
-            folder, made["stimuli"], made["responses"], made["published"], made["prior"]
-        )
+        import_digits(folder, made["stimuli"], made["responses"], made["published"], made["prior"])
 
     run_stage(
         "digits",

@@ -29,7 +29,7 @@ def metrics(
         Files | None, typer.Option(help="Features file decoded from responses; repeat.")
     ] = None,
     baseline: Annotated[
-        list[str] | None, typer.Option(help="Name of a method that decodes nothing; repeat.")
+        list[str] | None, typer.Option(help="Name of a method that others are compared with.")
     ] = None,
     log: LogOption = None,
 ) -> None:

@@ -26,10 +26,11 @@ class Report(Section):
 
     title: str = Field(default="brainvis", max_length=200, description="Heading of the page.")
     method: Name | None = Field(
-        default=None, description="Method of the headline; first decoder if null."
+        default=None,
+        description="Method of the headline; null takes the best, picked on test scores and said so.",
     )
     split: Name | None = Field(
-        default=None, description="Split of the headline; first split if null."
+        default=None, description="Split of the headline; null takes 'main', else the first."
     )
 
 
@@ -75,10 +76,10 @@ class RunConfig(Section):
 
     @property
     def baselines(self) -> list[str]:
-        """Names of the decoders that decode nothing."""
-        nothing = ("mean", "shuffled", "nearest_training", "prior_only")
+        """Names of the methods that others are compared with."""
+        methods = ("mean", "shuffled", "nearest_training", "prior_only")
         every = {**self.decoders, **self.feature_decoders}
-        return [name for name, decoder in every.items() if decoder.method in nothing]
+        return [name for name, decoder in every.items() if decoder.method in methods]
 
     @property
     def kind(self) -> Literal["simulated", "measured"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from brainvis.artifacts import hdf5
 from brainvis.containers import Responses, row_numbers
@@ -40,7 +41,7 @@ def aligned(
         ids, voxels = hdf5.get(file, "ids"), hdf5.get_table(file, "voxels")
         betas = hdf5.get(file, "betas")  # stimuli x voxels
     responsive = voxels[voxels["noise_ceiling"] > ceiling]
-    column_of = {tuple(ijk): column for column, ijk in zip(responsive.index, _ijk(responsive))}
+    column_of = dict(zip(_ijk(responsive), responsive.index, strict=True))
     found = []
     for number, path in enumerate(estimates):
         responses = Responses.open(path)
@@ -60,5 +61,5 @@ def aligned(
     return tuple(found)
 
 
-def _ijk(table) -> list[tuple[int, ...]]:
+def _ijk(table: pd.DataFrame) -> list[tuple[int, ...]]:
     return [tuple(int(n) for n in row) for row in table[["i", "j", "k"]].to_numpy()]

@@ -1,0 +1,1 @@
+"""How good reconstructions and decoded features are, with chance, intervals and baselines."""

@@ -1,0 +1,131 @@
+"""Score one set of reconstructions on every metric, with its permutation null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainvis.evaluate import correlation, identification, metrics, pairs
+from brainvis.evaluate.catalogue import describe
+from brainvis.evaluate.statistics import permuted_means
+
+
+@dataclass(frozen=True)
+class Score:
+    """Values of one metric.
+
+    Attributes
+    ----------
+    metric : str
+    values : ndarray, (n,)
+        Per stimulus; NaN where undefined (a class with one item).
+    null : ndarray, (draws,)
+        Means under permuted pairings.
+    null_mean : float
+        Mean of the true pairing over the stimuli that the null was drawn from.
+    """
+
+    metric: str
+    values: np.ndarray
+    null: np.ndarray
+    null_mean: float
+
+    @property
+    def chance(self) -> float:
+        """Exact chance where it is known, else the mean over permuted pairings."""
+        exact = describe(self.metric).chance
+        return exact(len(self.values)) if exact else float(self.null.mean())
+
+
+def score_images(
+    real: np.ndarray,
+    made: np.ndarray,
+    classes: np.ndarray | None = None,
+    *,
+    permutations: int = 1000,
+    null_items: int = 100,
+    seed: int = 0,
+) -> list[Score]:
+    """Pixel metrics of reconstructions.
+
+    Parameters
+    ----------
+    real, made : ndarray, (n, height, width, 3)
+        In [0, 1], same order and size.
+    classes : ndarray, (n,), optional
+        Category of each stimulus, for identification within a class.
+    permutations : int
+        Random pairings for the null.
+    null_items : int
+        SSIM of all pairs grows with n squared: its null uses a random subset of this many.
+    seed : int
+
+    Returns
+    -------
+    list of Score
+    """
+    chosen = np.sort(np.random.default_rng([seed, 4]).permutation(len(real))[:null_items])
+    few = (real[chosen], made[chosen])
+    measured = {
+        "ssim": (metrics.ssim(real, made), pairs.ssim_pairs(*few)),
+        "ssim_legacy_columns": (
+            metrics.ssim_legacy_columns(real, made),
+            pairs.ssim_pairs(*few, columns=True),
+        ),
+        "mse": (
+            metrics.mean_squared_error(real, made),
+            pairs.mean_squared_error_pairs(real, made),
+        ),
+    }
+    scores = []
+    for name, (values, matrix) in measured.items():
+        null = permuted_means(matrix, draws=permutations, seed=seed)
+        scores.append(Score(name, values, null, float(np.diagonal(matrix).mean())))
+    options = {"permutations": permutations, "seed": seed}
+    return score_vectors(real, made, classes, "pixel", **options) + scores
+
+
+def score_vectors(
+    real: np.ndarray,
+    made: np.ndarray,
+    classes: np.ndarray | None,
+    space: str,
+    *,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> list[Score]:
+    """Correlation and identification in one feature space.
+
+    Parameters
+    ----------
+    real, made : ndarray, (n, ...)
+        Feature vectors (or pixels) of seen and reconstructed items, same order; n >= 2.
+    classes : ndarray, (n,), optional
+    space : str
+        First part of the metric names.
+    permutations, seed : int
+
+    Returns
+    -------
+    list of Score
+        Ten-way only where there are ten items, within-class only where a class has two.
+    """
+    similarity = correlation.all_pairs(real, made)
+    matrices = {
+        "correlation": similarity,
+        "two_way": identification.two_way(similarity),
+        "top1": identification.retrieval(similarity),
+        "top1_reverse": identification.reverse_retrieval(similarity),
+    }
+    if len(similarity) >= 10:
+        matrices["ten_way"] = identification.n_way(similarity, 10)
+    if classes is not None and 1 < len(np.unique(classes)) < len(classes):
+        matrices["two_way_within_class"] = identification.two_way_within_class(similarity, classes)
+    scores = []
+    for measure, matrix in matrices.items():
+        strata = classes if measure == "two_way_within_class" else None
+        null = permuted_means(matrix, draws=permutations, strata=strata, seed=seed)
+        values = np.diagonal(matrix).copy()
+        scores.append(Score(f"{space}_{measure}", values, null, float(np.nanmean(values))))
+    return scores

@@ -1,0 +1,81 @@
+"""What a section of the report is made of. A new section is one module with `build(context)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph of plain text (escaped on the page); `role` "lead" makes it large."""
+
+    text: str
+    role: str = "body"
+    part: str = field(default="text", init=False)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Short labelled values, shown as cards."""
+
+    facts: Sequence[tuple[str, str, str]]  # label, value, note
+    part: str = field(default="facts", init=False)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, its file name without suffix, and a caption that says how to read it."""
+
+    name: str
+    figure: Figure
+    caption: str
+    part: str = field(default="picture", init=False)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: main text, a smaller note below it, and whether it stands out."""
+
+    text: str
+    note: str = ""
+    strong: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; rows marked in `quiet` are baselines or reference rows. `folded` hides it at first.
+
+    Columns from `numbers_from` on are aligned to the right.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str
+    quiet: Sequence[bool] = ()
+    folded: bool = False
+    numbers_from: int = 1
+    part: str = field(default="table", init=False)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Literal text such as commands."""
+
+    text: str
+    part: str = field(default="code", init=False)
+
+
+Part = Text | Facts | Picture | Table | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with parts; `anchor` is its place in the table of contents."""
+
+    anchor: str
+    title: str
+    parts: Sequence[Part]

@@ -1,0 +1,33 @@
+"""One module per section, each with ``build(context) -> Section | None``; `ORDER` on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from brainvis.report.context import Context
+from brainvis.report.section import Section
+from brainvis.report.sections import (
+    classification,
+    grids,
+    lineage,
+    quality,
+    recovery,
+    reliability,
+    reproduce,
+    scores,
+    subjects,
+    verdict,
+)
+
+ORDER: Sequence[Callable[[Context], Section | None]] = (
+    verdict.build,
+    grids.build,
+    scores.build,
+    subjects.build,
+    reliability.build,
+    recovery.build,
+    classification.build,
+    quality.build,
+    lineage.build,
+    reproduce.build,
+)
