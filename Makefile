@@ -23,7 +23,7 @@ demo: setup ## two simulated subjects, end to end; ends with results/demo/report
 	@echo "Open results/demo/report/index.html"
 
 full: setup ## four simulated subjects, all stimuli; resumable
-	snakemake --configfile workflows/config/full.yaml report
+	snakemake report --configfile workflows/config/full.yaml
 
 test: setup ## all tests
 	python -m pytest

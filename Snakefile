@@ -1,5 +1,5 @@
 # brainvis: from fMRI to reconstructions. `snakemake` makes the report of the demo;
-# `snakemake --configfile workflows/config/<name>.yaml <target>` any stage of any run.
+# `snakemake <target> --configfile workflows/config/<name>.yaml` any stage of any run.
 from snakemake.utils import min_version
 
 min_version("9.19")

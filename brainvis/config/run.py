@@ -27,7 +27,7 @@ class Report(Section):
     title: str = Field(default="brainvis", max_length=200, description="Heading of the page.")
     method: Name | None = Field(
         default=None,
-        description="Method of the headline; null takes the best, picked on test scores and said so.",
+        description="Method of the headline; null takes the best on test scores, and says so.",
     )
     split: Name | None = Field(
         default=None, description="Split of the headline; null takes 'main', else the first."

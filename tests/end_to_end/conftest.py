@@ -50,7 +50,7 @@ class Workflow:
         }
         command = [
             sys.executable, "-m", "snakemake", "-s", str(self.folder / "code/Snakefile"),
-            "--directory", str(self.folder), "--configfile", "tiny.yaml", *arguments,
+            "--directory", str(self.folder), *arguments, "--configfile", "tiny.yaml",
         ]  # fmt: skip
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True
