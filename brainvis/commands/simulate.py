@@ -30,9 +30,9 @@ def simulate(
         brain = {k: v for k, v in values["settings"]["dataset.brain"].items() if k != "subjects"}
         simulate_subject(
             stimuli,
+            channels,
             made["bids"],
             made["truth"],
-            channels=channels,
             subject=subject,
             seed=values["seed"],
             **brain,

@@ -1,0 +1,1 @@
+"""From responses to images and feature vectors: linear decoders and the baselines to beat."""
