@@ -1,0 +1,1 @@
+"""BOLD to single-trial betas, normalised, with reliability and noise ceilings."""
