@@ -8,7 +8,7 @@ from importlib import import_module
 import typer
 
 from brainvis import __version__
-from brainvis.commands import artifacts, settings
+from brainvis.commands import artifacts, results, settings
 from brainvis.errors import BrainvisError
 
 STAGES = (
@@ -30,6 +30,9 @@ app.add_typer(settings.app, name="config")
 for _stage in STAGES:
     _command = getattr(import_module(f"brainvis.commands.{_stage}"), _stage)
     app.command(_stage.replace("_", "-"), rich_help_panel="Stages")(_command)
+
+
+app.command()(results.results)
 
 
 @app.command()

@@ -17,7 +17,7 @@ def test_holdout_is_disjoint_balanced_and_seeded(share, seed):
     (fold,) = splits.checked(splits.holdout(IDS, CATEGORIES, share, seed), IDS)
     assert not set(fold.train) & set(fold.test)
     assert set(fold.train) | set(fold.test) == set(IDS)
-    held = [CATEGORIES[IDS == name][0] for name in fold.test]
+    held = [CATEGORIES[name == IDS][0] for name in fold.test]
     counts = [held.count(category) for category in ("face", "house", "tool")]
     assert max(counts) == min(counts) >= 1
     (again,) = splits.holdout(IDS[::-1], CATEGORIES[::-1], share, seed)

@@ -74,7 +74,7 @@ def _named_images(events: Path) -> list[tuple[str, str]]:
             found=list(table.columns),
             remedy="set dataset.image_size to null where there are no images",
         )
-    shown = table[~table["stim_file"].isin(["", "n/a"])].drop_duplicates("stim_file")
+    shown = table.loc[~table["stim_file"].isin(["", "n/a"])].drop_duplicates(subset=["stim_file"])
     kinds = shown["trial_type"] if "trial_type" in shown else [""] * len(shown)
     return list(zip(shown["stim_file"], kinds, strict=True))
 

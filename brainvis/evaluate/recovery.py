@@ -40,7 +40,7 @@ def aligned(
     with hdf5.opened(truth, schema="truth") as file:
         ids, voxels = hdf5.get(file, "ids"), hdf5.get_table(file, "voxels")
         betas = hdf5.get(file, "betas")  # stimuli x voxels
-    responsive = voxels[voxels["noise_ceiling"] > ceiling]
+    responsive = voxels.loc[voxels["noise_ceiling"] > ceiling]
     column_of = dict(zip(_ijk(responsive), responsive.index, strict=True))
     found = []
     for number, path in enumerate(estimates):

@@ -24,8 +24,8 @@ TINY = {
     "splits": {"main": {"scheme": "holdout", "test_share": 0.3}},
     "features": {"pixels": {"kind": "pixels", "size": 8}},
     "decoders": {
-        "ridge-pixels": {"kind": "ridge-pixels"},
-        "mean": {"kind": "mean"},
+        "ridge-pixels": {"method": "ridge_pixels"},
+        "mean": {"method": "mean"},
     },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},

@@ -12,7 +12,7 @@ def test_touching_nothing_reruns_nothing(workflow):
 
 
 def test_a_decoder_setting_reruns_that_decoder_and_what_follows(workflow, settings):
-    settings["decoders"]["ridge-pixels"]["alphas"] = [1.0, 10.0, 100.0]
+    settings["decoders"]["ridge-pixels"]["inner_folds"] = 4
     workflow.write(settings)
     assert workflow.planned() == {"decode": 1, "image_features": 1, "metrics": 1, "report": 1}
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from brainvis.report.context import Context
 from brainvis.report.section import Section
 from brainvis.report.sections import (
+    categories,
     classification,
     grids,
     lineage,
@@ -24,6 +25,7 @@ ORDER: Sequence[Callable[[Context], Section | None]] = (
     grids.build,
     scores.build,
     subjects.build,
+    categories.build,
     reliability.build,
     recovery.build,
     classification.build,

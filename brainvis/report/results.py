@@ -1,0 +1,96 @@
+"""A run's scores as a page of `docs/results`, with configuration and commit."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from brainvis.artifacts import manifest as manifests
+from brainvis.evaluate import table as tables
+from brainvis.evaluate.summary import ALL
+from brainvis.report.context import where
+from brainvis.report.sections.categories import by_category
+
+
+def results_page(summary: Path, scores: Path, categories: dict[str, str], config: dict) -> str:
+    """Markdown: every method and metric beside chance, by split and modality, then by category.
+
+    Parameters
+    ----------
+    summary, scores : Path
+        Tables of the run.
+    categories : dict
+        Category by stimulus identifier.
+    config : dict
+        The run's whole configuration.
+    """
+    rows = where(tables.read(summary), subject=ALL)
+    known = manifests.read(summary)
+    kind = known.kind if known else "unknown"
+    code = known.code if known else "unknown"
+    parts = [
+        f"# Results of the run `{config['run']}` ({kind} fMRI)",
+        f"Made by `brainvis results` at commit `{commit()}`, code `{code}`, seed {config['seed']}. "
+        "Mean [95 % bootstrap interval over stimuli]; chance is exact, or that of permuted "
+        "pairings.",
+    ]
+    for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
+        part = where(rows, split=split, modality=modality)
+        parts += [f"## Split `{split}`, {modality}, n = {part['n'].max()}", _matrix(part)]
+    method = _headline(config, rows)
+    parts += [f"## By category, `{method}`", _categories(tables.read(scores), categories, method)]
+    text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=96)
+    parts += ["## Configuration", f"```yaml\n{text}```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def commit() -> str:
+    """Commit of the checkout that made the page, with a mark where files were changed."""
+    run = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=Path(__file__).parent)
+    return done.stdout.strip() or "not a checkout"
+
+
+def _headline(config: dict, rows: pd.DataFrame) -> str:
+    named = config["report"]["method"]
+    return named or str(rows.loc[~rows["baseline"].astype(bool), "method"].iloc[0])
+
+
+def _matrix(part: pd.DataFrame) -> str:
+    methods, metrics = part["method"].unique(), part["metric"].unique()
+    lines = [["method", *metrics]]
+    for method in methods:
+        own = where(part, method=method).set_index("metric")
+        label = (
+            f"{method} (baseline)" if bool(own["baseline"].to_numpy().any()) else f"**{method}**"
+        )
+        lines.append([label, *(_score(own, metric) for metric in metrics)])
+    chance = [where(part, metric=metric)["chance"].mean() for metric in metrics]
+    lines.append(["chance", *(f"{value:.3f}" for value in chance)])
+    return markdown(lines)
+
+
+def _score(own: pd.DataFrame, metric: str) -> str:
+    if metric not in own.index:
+        return "–"
+    row = own.loc[metric]
+    return f"{row['mean']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+
+
+def _categories(scores: pd.DataFrame, categories: dict[str, str], method: str) -> str:
+    found = by_category(scores, categories, method)
+    lines = [["split", "category", "n", "metric", "mean", "95 % interval"]]
+    for row in found.to_dict("records"):
+        between = f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+        start = [str(row[name]) for name in ("split", "category", "n", "metric")]
+        lines.append([*start, f"{row['mean']:.3f}", between])
+    return markdown(lines)
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """Rows as a Markdown table, the first as its head."""
+    head, *body = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
