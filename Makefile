@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo full digits test lint requirements schema
+.PHONY: help setup demo full test lint foundation results requirements schema
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -37,6 +37,19 @@ lint: setup ## style, types, workflow
 
 requirements: ## pin every version again, for all platforms
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --all-extras pyproject.toml -o requirements.txt
+
+foundation: setup ## train the shipped image-text model again, on images that no subject sees
+	brainvis prior --config workflows/config/foundation.yaml --out results/foundation/prior.h5
+	brainvis image-text --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out data/foundation/image_text
+
+results: setup ## run what docs/results shows and write its pages
+	snakemake report --configfile workflows/config/vangerven_digits.yaml
+	brainvis results workflows/config/vangerven_digits.yaml --out docs/results/vangerven_digits.md
+	snakemake report --configfile workflows/config/haxby.yaml
+	brainvis results workflows/config/haxby.yaml --out docs/results/haxby.md
+	snakemake report --configfile workflows/config/demo.yaml
+	brainvis results workflows/config/demo.yaml --out docs/results/demo.md
+	python benchmarks/glm_memory.py > docs/results/glm_memory.md
 
 schema: ## write the JSON schema of the configuration again
 	$(BIN)/brainvis config schema --out workflows/schemas/config.schema.json

@@ -17,17 +17,10 @@ def results(
     out: Annotated[Path, typer.Option(help="Markdown file to write.")],
 ) -> None:
     """Write the scores of a finished run with its configuration and commit."""
-    from brainvis.containers import Stimuli
     from brainvis.report.results import results_page
 
     run = configuration.load(config)
     layout = Layout(configuration.run_folder(run))
-    seen = Stimuli.open(layout.stimuli)
-    page = results_page(
-        Path(layout.metrics("summary", ".csv")),
-        Path(layout.metrics("scores", ".parquet")),
-        dict(zip(seen.ids, seen.table["category"].astype(str), strict=True)),
-        run.model_dump(mode="json"),
-    )
+    page = results_page(layout, run.model_dump(mode="json"))
     files.write_bytes(out, page.encode())
     typer.echo(f"wrote {out}")

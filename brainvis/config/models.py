@@ -101,3 +101,11 @@ class FeatureDecoder(Learning):
     base: Literal["ridge_features", "bayesian_features"] = Field(
         default="ridge_features", description="What `shuffled` trains on shuffled pairs."
     )
+
+
+class Foundation(Section):
+    """Training of the small image-text model (brainvis/foundation)."""
+
+    epochs: int = Field(default=20, ge=1, le=1000, description="Passes over the training images.")
+    batch: int = Field(default=32, ge=4, description="Images per step.")
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate.")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from brainvis.config.base import Name, RelativePath, Section
 from brainvis.config.data import BidsDataset, Dataset, Preprocess, SimulatedDataset, Split
-from brainvis.config.models import Decoder, FeatureDecoder, FeatureSpace
+from brainvis.config.models import Decoder, FeatureDecoder, FeatureSpace, Foundation
 
 
 class Evaluate(Section):
@@ -52,6 +52,7 @@ class RunConfig(Section):
     features: dict[Name, FeatureSpace] = Field(default_factory=dict)
     decoders: dict[Name, Decoder] = Field(default_factory=dict)
     feature_decoders: dict[Name, FeatureDecoder] = Field(default_factory=dict)
+    foundation: Foundation = Foundation()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
 

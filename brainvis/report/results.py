@@ -9,42 +9,77 @@ import pandas as pd
 import yaml
 
 from brainvis.artifacts import manifest as manifests
+from brainvis.containers import Stimuli
+from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
 from brainvis.evaluate.summary import ALL
+from brainvis.paths import Layout
 from brainvis.report.context import where
 from brainvis.report.sections.categories import by_category
 
+_TABLES = {
+    "classification": "Categories, one run left out at a time",
+    "recovery": "Correlation of estimated with true betas, median over responsive voxels",
+}
 
-def results_page(summary: Path, scores: Path, categories: dict[str, str], config: dict) -> str:
-    """Markdown: every method and metric beside chance, by split and modality, then by category.
+
+def results_page(layout: Layout, config: dict) -> str:
+    """Markdown: what the run measured, each figure beside chance, with configuration and commit.
 
     Parameters
     ----------
-    summary, scores : Path
-        Tables of the run.
-    categories : dict
-        Category by stimulus identifier.
+    layout : Layout
+        Paths of the finished run.
     config : dict
         The run's whole configuration.
+
+    Raises
+    ------
+    BrainvisError
+        When the run has made no table yet.
     """
-    rows = where(tables.read(summary), subject=ALL)
-    known = manifests.read(summary)
-    kind = known.kind if known else "unknown"
-    code = known.code if known else "unknown"
+    paths = {name: Path(layout.metrics(name, ".csv")) for name in ("summary", *_TABLES)}
+    made = [path for path in paths.values() if path.is_file()]
+    if not made:
+        raise BrainvisError(
+            "holds no results", file=layout.root, remedy="run `snakemake report` with its config"
+        )
+    known = manifests.read(made[0])
+    kind, code = (known.kind, known.code) if known else ("unknown", "unknown")
     parts = [
         f"# Results of the run `{config['run']}` ({kind} fMRI)",
         f"Made by `brainvis results` at commit `{commit()}`, code `{code}`, seed {config['seed']}. "
         "Mean [95 % bootstrap interval over stimuli]; chance is exact, or that of permuted "
         "pairings.",
     ]
-    for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
-        part = where(rows, split=split, modality=modality)
-        parts += [f"## Split `{split}`, {modality}, n = {part['n'].max()}", _matrix(part)]
-    method = _headline(config, rows)
-    parts += [f"## By category, `{method}`", _categories(tables.read(scores), categories, method)]
+    if paths["summary"].is_file():
+        parts += _scores(layout, paths["summary"], config)
+    for name, title in _TABLES.items():
+        if paths[name].is_file():
+            table = tables.read(paths[name])
+            parts += [
+                f"## {title}",
+                markdown([list(table), *map(_texts, table.to_dict("records"))]),
+            ]
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=96)
     parts += ["## Configuration", f"```yaml\n{text}```"]
     return "\n\n".join(parts) + "\n"
+
+
+def _scores(layout: Layout, summary: Path, config: dict) -> list[str]:
+    rows, parts = where(tables.read(summary), subject=ALL), []
+    for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
+        part = where(rows, split=split, modality=modality)
+        parts += [f"## Split `{split}`, {modality}, n = {part['n'].max()}", _matrix(part)]
+    seen = Stimuli.open(layout.stimuli)
+    category = dict(zip(seen.ids, seen.table["category"].astype(str), strict=True))
+    method = _headline(config, rows)
+    scores = tables.read(Path(layout.metrics("scores", ".parquet")))
+    return [*parts, f"## By category, `{method}`", _categories(scores, category, method)]
+
+
+def _texts(row: dict) -> list[str]:
+    return [f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()]
 
 
 def commit() -> str:

@@ -27,7 +27,7 @@ def test_an_evaluation_setting_reruns_evaluation_only(workflow, settings):
     ("module", "first", "untouched"),
     [
         ("brainvis/evaluate/metrics.py", "metrics", "decode"),
-        ("brainvis/preprocess/normalise.py", "responses", "betas"),
+        ("brainvis/preprocess/normalise.py", "normalise_responses", "estimate_betas"),
         ("brainvis/stimuli/world.py", "stimuli", "nothing"),
         ("brainvis/simulate/noise.py", "simulate", "stimuli"),
     ],

@@ -40,7 +40,9 @@ def test_a_damaged_artifact_is_refused_by_the_stage_that_reads_it(workflow, sett
     assert images.read_bytes() == before
 
 
-@pytest.mark.parametrize("stage", ["stimuli", "simulate", "estimate_betas", "decode", "metrics", "report"])
+@pytest.mark.parametrize(
+    "stage", ["stimuli", "simulate", "estimate_betas", "decode", "metrics", "report"]
+)
 def test_after_sigkill_in_any_stage_the_run_just_continues(workflow, finished, settings, stage):
     """Kill the whole process group while `stage` works, then call snakemake again."""
     environment = {

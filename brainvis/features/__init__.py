@@ -1,0 +1,1 @@
+"""Stimuli to feature vectors: pixels, Gabor energy, motion energy, and frozen networks."""

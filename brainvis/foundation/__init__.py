@@ -1,0 +1,1 @@
+"""Small models of our own, trained on images that no subject sees."""
