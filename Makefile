@@ -49,7 +49,8 @@ results: setup ## run what docs/results shows and write its pages
 	brainvis results workflows/config/haxby.yaml --out docs/results/haxby.md
 	snakemake report --configfile workflows/config/demo.yaml
 	brainvis results workflows/config/demo.yaml --out docs/results/demo.md
-	python benchmarks/glm_memory.py > docs/results/glm_memory.md
+	{ echo "# Peak memory of the betas stage, commit $$(git describe --always --dirty)"; echo; \
+	  python benchmarks/glm_memory.py; } > docs/results/glm_memory.md
 
 schema: ## write the JSON schema of the configuration again
 	$(BIN)/brainvis config schema --out workflows/schemas/config.schema.json

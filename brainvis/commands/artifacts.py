@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.tree import Tree
+from rich.table import Column, Table
 
 from brainvis.artifacts import files, inspect
 from brainvis.artifacts.inspect import Ancestor
@@ -21,8 +20,8 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a run, such as result
 
 @app.command("list")
 def list_artifacts(root: RunFolder = Path("results")) -> None:
-    """List every artifact with its stage, size, time and whether it is simulated or measured."""
-    table = Table("artifact", "stage", "kind", "MiB", "seconds", "sha256", "made")
+    """List every artifact: stage, simulated or measured, size, run time, hash."""
+    table = Table(Column("artifact", overflow="fold"), "stage", "kind", "MiB", "seconds", "sha256")
     for path, manifest in inspect.catalogue(root):
         table.add_row(
             path.relative_to(root).as_posix(),
@@ -31,7 +30,6 @@ def list_artifacts(root: RunFolder = Path("results")) -> None:
             f"{manifest.bytes / 2**20:.1f}",
             f"{manifest.wall_seconds:.1f}",
             manifest.sha256[:12],
-            manifest.created,
         )
     console.print(table)
 
@@ -50,10 +48,7 @@ def verify(root: RunFolder = Path("results")) -> None:
 @app.command()
 def why(artifact: Annotated[Path, typer.Argument(help="An artifact of a run.")]) -> None:
     """Print what an artifact was made from, back to the raw inputs."""
-    ancestor = inspect.lineage(artifact)
-    tree = Tree(_label(ancestor))
-    _grow(tree, ancestor)
-    console.print(tree, markup=False)
+    _print_tree(inspect.lineage(artifact))
 
 
 def _label(node: Ancestor) -> str:
@@ -68,9 +63,10 @@ def _label(node: Ancestor) -> str:
     )
 
 
-def _grow(tree: Tree, node: Ancestor) -> None:
+def _print_tree(node: Ancestor, depth: int = 0) -> None:
+    typer.echo(f"{'    ' * depth}{_label(node)}")  # whole lines: names must not be cut
     for parent in node.parents:
-        _grow(tree.add(_label(parent)), parent)
+        _print_tree(parent, depth + 1)
 
 
 @app.command()
@@ -79,7 +75,10 @@ def diff(
     second: Annotated[Path, typer.Argument(help="The one to compare with.")],
 ) -> None:
     """Say what differs between two artifacts or runs: content, code, settings, versions, inputs."""
-    table = Table("artifact", "what", str(first), str(second))
+    names = [
+        Column(name, overflow="fold") for name in ("artifact", "what", str(first), str(second))
+    ]
+    table = Table(*names)
     rows = list(inspect.difference(first, second))
     for name, field, left, right in rows:
         table.add_row(name, field, str(left), str(right))
