@@ -81,14 +81,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         start = time.perf_counter()
         size = write_series(Path(folder) / "bids", settings.gib, settings.voxels)
-        print(f"wrote {size / 2**30:.2f} GiB in {time.perf_counter() - start:.0f} s")
+        print(f"Series of {size / 2**30:.2f} GiB, written in {time.perf_counter() - start:.0f} s.\n")
         arguments = [str(Path(folder) / "bids"), str(Path(folder) / "betas.h5")]
         done = subprocess.run(
             [sys.executable, "-c", STAGE, *arguments], stdout=subprocess.PIPE, text=True, check=True
         )
     found = json.loads(done.stdout.splitlines()[-1])
     found |= {"series_gib": size / 2**30, "voxels": settings.voxels, "limit_gib": LIMIT_GIB}
-    print(json.dumps(found, indent=2, sort_keys=True))
+    print(f"```json\n{json.dumps(found, indent=2, sort_keys=True)}\n```\n")
     print("| series (GiB) | voxels | peak memory (GiB) | CPU (s) | wall (s) |")
     print("|---|---|---|---|---|")
     print(
