@@ -81,7 +81,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         start = time.perf_counter()
         size = write_series(Path(folder) / "bids", settings.gib, settings.voxels)
-        print(f"Series of {size / 2**30:.2f} GiB, written in {time.perf_counter() - start:.0f} s.\n")
+        seconds = time.perf_counter() - start
+        print(f"Series of {size / 2**30:.2f} GiB, written in {seconds:.0f} s.\n")
         arguments = [str(Path(folder) / "bids"), str(Path(folder) / "betas.h5")]
         done = subprocess.run(
             [sys.executable, "-c", STAGE, *arguments], stdout=subprocess.PIPE, text=True, check=True
