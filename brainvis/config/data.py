@@ -60,6 +60,9 @@ class BidsDataset(Section):
         default=None, description="Task label; needed where there are several."
     )
     space: Name | None = Field(default=None, description="Space label of fMRIPrep derivatives.")
+    simulated: bool = Field(
+        default=False, description="Whether a simulator made the tree; shown on every figure."
+    )
     image_size: int | None = Field(
         default=None,
         ge=16,

@@ -84,7 +84,8 @@ class RunConfig(Section):
 
     @property
     def kind(self) -> Literal["simulated", "measured"]:
-        return "simulated" if self.dataset.name == "simulated" else "measured"
+        made_up = self.dataset.name == "simulated" or getattr(self.dataset, "simulated", False)
+        return "simulated" if made_up else "measured"
 
     @property
     def subjects(self) -> list[str]:
