@@ -1,0 +1,1 @@
+"""Encoding models: stimulus features to voxel responses."""
