@@ -123,6 +123,8 @@ REPORTED = {
     "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],
     "summary": LAYOUT.metrics("summary", ".csv") if HAS_IMAGES else [],
     "responses": RESPONSES or BETAS,
-    "classification": LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else [],
+    "classification": (
+        LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else []
+    ),
     "recovery": LAYOUT.metrics("recovery", ".csv") if SIMULATED else [],
 }
