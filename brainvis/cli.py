@@ -8,14 +8,14 @@ from importlib import import_module
 import typer
 
 from brainvis import __version__
-from brainvis.commands import artifacts, results, settings
+from brainvis.commands import artifacts, plan, results, settings
 from brainvis.errors import BrainvisError
 
 STAGES = (
     "stimuli", "prior", "channels", "bids_dataset", "simulate", "digits", "bids_stimuli",
     "nsd_stimuli", "nsd_betas", "splits",
     "betas", "responses", "features", "decode", "decode_features", "image_features", "classify",
-    "truth", "metrics", "report", "image_text", "measured",
+    "truth", "metrics", "retrieval", "compare", "report", "image_text", "measured",
 )  # fmt: skip
 
 GROUPS = {
@@ -31,8 +31,8 @@ GROUPS = {
         ("train", "transfer", "decode"),
     ),
     "generate": (
-        "Images from decoded tokens by diffusion models.",
-        ("images", "select"),
+        "Images from what was decoded: the low-level branch, then diffusion models.",
+        ("low_level", "images", "select"),
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",
@@ -63,6 +63,7 @@ for _group, (_help, _stages) in GROUPS.items():
     app.add_typer(_part, name=_group, rich_help_panel="Stages")
 
 app.command()(results.results)
+app.command()(plan.plan)
 
 
 @app.command()

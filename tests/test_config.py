@@ -101,6 +101,15 @@ ENCODED = {
         ({"clusters": {"methods": ["random"]}}, "'mixture' is not in clusters.methods"),
         ({"generators": {"g": {"tokens": "ridge"}}}, "'brain-it-pixels'"),
         ({"generators": {"g": {"tokens": "brain-it-pixels", "start": "x"}}}, "no image decoder"),
+        ({"low_level": {"l": {"decoded": "brain-it-pixels"}}}, "decodes no features of kind"),
+        ({"low_level": {"l": {"decoded": "ridge"}}}, "decodes no features of kind"),
+        (
+            {
+                "decoders": {"g": {"method": "mean"}},
+                "generators": {"g": {"tokens": "brain-it-pixels"}},
+            },
+            "'g' names two methods",
+        ),
     ],
 )
 def test_models_and_generators_need_what_they_read(changes, said):

@@ -5,6 +5,9 @@ from snakemake.exceptions import WorkflowError
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.commands.common import settings_text
+from brainvis.commands.compare import KEYS as COMPARE_KEYS
+from brainvis.commands.metrics import KEYS as SCORE_KEYS
+from brainvis.commands.retrieval import KEYS as RETRIEVAL_KEYS
 from brainvis.config import find_data, run_folder, validated
 from brainvis.errors import BrainvisError
 from brainvis.paths import Layout
@@ -104,6 +107,7 @@ BETAS = [LAYOUT.betas(subject) for subject in RUN.subjects] if HAS_BOLD else []
 RESPONSES = (
     [LAYOUT.responses(subject) for subject in RUN.subjects] if HAS_IMAGES else []
 )
+SPLIT_SPACES = [LAYOUT.features(space) for space in RUN.split_spaces]
 SPACES = [LAYOUT.features(space) for space in RUN.features]
 CASES = [(subject, split) for subject in RUN.subjects for split in RUN.splits]
 IMAGES = [
@@ -185,8 +189,13 @@ def voxels_of(wildcards):
     return LAYOUT.interaction_voxels(wildcards.model)
 
 
+def low_level_space(wildcards):
+    """Feature space that a low-level branch makes images from."""
+    return RUN.decoded_spaces[RUN.low_level[wildcards.method].decoded]
+
+
 def start_of(wildcards):
-    """Reconstruction by an image decoder where denoising starts."""
+    """Reconstruction by an image decoder or a low-level branch where denoising starts."""
     start = RUN.generators[wildcards.method].start
     return LAYOUT.images(wildcards.subject, wildcards.split, start) if start else []
 
@@ -222,6 +231,11 @@ REPORTED = {
     "images": IMAGES if HAS_IMAGES else [],
     "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],
     "summary": LAYOUT.metrics("summary", ".csv") if HAS_IMAGES else [],
+    "protocols": LAYOUT.metrics("protocols", ".csv") if HAS_IMAGES else [],
+    "retrieval": LAYOUT.metrics("retrieval", ".csv") if DECODED else [],
+    "differences": (
+        LAYOUT.metrics("differences", ".csv") if RUN.evaluate.compare else []
+    ),
     "responses": RESPONSES or BETAS,
     "classification": (
         LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else []

@@ -5,6 +5,7 @@ rule splits:
     input:
         stimuli=LAYOUT.stimuli,
         published=[] if HAS_BOLD else LAYOUT.published,
+        features=SPLIT_SPACES,
     output:
         splits=LAYOUT.splits,
     log:
@@ -20,9 +21,9 @@ rule splits:
     params:
         config=settings("splits"),
         code=code("splits"),
-        published=options(published="--published"),
+        files=options(published="--published", features="--features"),
     message:
         "Splitting stimuli into training and test"
     shell:
-        "brainvis splits --config {params.config:q} --stimuli {input.stimuli} {params.published} "
+        "brainvis splits --config {params.config:q} --stimuli {input.stimuli} {params.files} "
         "--out {output.splits} --log {log}"

@@ -26,6 +26,13 @@ def report(
     images: Annotated[Files | None, typer.Option(help="Reconstructions; repeat.")] = None,
     table: Annotated[Path | None, typer.Option(help="Tidy table of all scores.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Summary by method and metric.")] = None,
+    protocols: Annotated[Path | None, typer.Option(help="How each metric was taken.")] = None,
+    retrieval: Annotated[
+        Path | None, typer.Option(help="Retrieval and collapse of decoded vectors.")
+    ] = None,
+    differences: Annotated[
+        Path | None, typer.Option(help="Paired differences between methods.")
+    ] = None,
     classification: Annotated[Path | None, typer.Option(help="Table of accuracies.")] = None,
     betas: Annotated[Path | None, typer.Option(help="Table of beta recovery.")] = None,
     encoders: Annotated[
@@ -65,6 +72,9 @@ def report(
             lineage=lineage,
             config=json.loads(run),
             figures=made["figures"],
+            protocols=protocols,
+            retrieval=retrieval,
+            differences=differences,
             classification=classification,
             recovery=betas,
             encoders=encoders or [],
@@ -85,6 +95,9 @@ def report(
             "table": table,
             "summary": summary,
             "responses": responses,
+            "protocols": protocols,
+            "retrieval": retrieval,
+            "differences": differences,
             "classification": classification,
             "betas": betas,
             "encoders": encoders or [],

@@ -128,27 +128,100 @@ Dataset = Annotated[
 ]
 
 
-class Holdout(Section):
+class _Split(Section):
+    """What every scheme can say of itself."""
+
+    @property
+    def single(self) -> bool:
+        """Whether it has one fold, so that betas can be estimated from its training stimuli."""
+        return False
+
+    @property
+    def spaces(self) -> list[str]:
+        """Feature spaces that it reads."""
+        return []
+
+
+class Holdout(_Split):
     """Hold out a random share of the stimuli."""
 
     scheme: Literal["holdout"]
     test_share: float = Field(default=0.15, gt=0, lt=1, description="Share of stimuli held out.")
 
+    @property
+    def single(self) -> bool:
+        return True
 
-class KFold(Section):
+
+class KFold(_Split):
     """Every stimulus is held out once; folds balanced over categories."""
 
     scheme: Literal["kfold"]
     folds: int = Field(default=10, ge=2, le=100, description="Number of folds.")
 
 
-class Published(Section):
+class Published(_Split):
     """The split that papers on this data set use."""
 
     scheme: Literal["published"]
 
 
-Split = Annotated[Holdout | KFold | Published, Field(discriminator="scheme")]
+class LeaveCategoryOut(_Split):
+    """Hold out whole categories: does a decoder tell apart what it never learned?"""
+
+    scheme: Literal["leave_category_out"]
+    column: Literal["category", "supercategory"] = Field(
+        default="category", description="Column of the stimuli that is held out by."
+    )
+    only: str | None = Field(
+        default=None, description="Hold out this one in a single fold; null for each in turn."
+    )
+
+    @property
+    def single(self) -> bool:
+        return self.only is not None
+
+
+class LeaveClusterOut(_Split):
+    """Hold out whole semantic clusters of the stimuli (Shirakawa et al., arXiv 2405.10078)."""
+
+    scheme: Literal["leave_cluster_out"]
+    features: Name = Field(description="Feature space of the stimuli that k-means runs in.")
+    clusters: int = Field(default=40, ge=2, le=1000, description="Number of clusters.")
+    only: int | None = Field(
+        default=None,
+        ge=0,
+        description="Hold out this one in a single fold (0 is the largest); null for each in turn.",
+    )
+
+    @property
+    def single(self) -> bool:
+        return self.only is not None
+
+    @property
+    def spaces(self) -> list[str]:
+        return [self.features]
+
+
+class SizeMatched(_Split):
+    """Random folds as large as those of another scheme: the control without its meaning."""
+
+    scheme: Literal["size_matched"]
+    of: Annotated[LeaveCategoryOut | LeaveClusterOut, Field(discriminator="scheme")]
+
+    @property
+    def single(self) -> bool:
+        return self.of.single
+
+    @property
+    def spaces(self) -> list[str]:
+        return self.of.spaces
+
+
+Split = Annotated[
+    Holdout | KFold | Published | LeaveCategoryOut | LeaveClusterOut | SizeMatched,
+    Field(discriminator="scheme"),
+]
 
 
 class Preprocess(Section):

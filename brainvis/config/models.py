@@ -55,8 +55,31 @@ class Transformers(Section):
     )
 
 
+class Visual(Section):
+    """Activations of a VGG, from which the low-level branch seeks an image."""
+
+    kind: Literal["visual"]
+    folder: RelativePath = Field(
+        default="foundation/visual", description="Checkpoint folder, in data/ or a data root."
+    )
+    size: int = Field(default=32, ge=16, description="Side that images are brought to.")
+    levels: list[int] = Field(
+        default=[1, 2, 3, 4], min_length=1, description="Levels, of five, the finest is 0."
+    )
+
+
+class Latents(Section):
+    """Latents of a diffusion model's autoencoder, the other low-level branch."""
+
+    kind: Literal["latents"]
+    folder: RelativePath = Field(
+        default="foundation/generator", description="Checkpoint folder, in data/ or a data root."
+    )
+
+
 FeatureSpace = Annotated[
-    Pixels | Gabor | MotionEnergy | OpenClip | Transformers, Field(discriminator="kind")
+    Pixels | Gabor | MotionEnergy | OpenClip | Transformers | Visual | Latents,
+    Field(discriminator="kind"),
 ]
 
 
@@ -106,6 +129,18 @@ class FeatureDecoder(Learning):
     )
 
 
+class LowLevel(Section):
+    """Coarse images from decoded features of kind `latents` or `visual` (brainvis/generation)."""
+
+    decoded: Name = Field(
+        description="Method that decodes them: a feature decoder, or <interaction>-<space>."
+    )
+    channels: int = Field(default=32, ge=1, description="Width of the deep image prior.")
+    iterations: int = Field(default=100, ge=1, description="Its steps; 1800 in Brain-IT.")
+    rate: float = Field(default=1e-2, gt=0, description="Its learning rate; 0.001 in Brain-IT.")
+    decay: float = Field(default=0.9, ge=0, lt=1, description="Of the average over its outputs.")
+
+
 class Generator(Section):
     """Images from decoded tokens by a local diffusion model (brainvis/generation)."""
 
@@ -116,7 +151,8 @@ class Generator(Section):
         description="Method that decodes the tokens: a feature decoder, or <interaction>-<space>."
     )
     start: Name | None = Field(
-        default=None, description="Image decoder where denoising starts; noise if null."
+        default=None,
+        description="Image decoder or low-level branch where denoising starts; noise if null.",
     )
     strength: float | None = Field(
         default=None, ge=0, le=1, description="Share of denoising after the start; 1 forgets it."

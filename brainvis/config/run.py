@@ -23,7 +23,15 @@ from brainvis.config.models import (
     FeatureSpace,
     Foundation,
     Generator,
+    LowLevel,
 )
+
+
+class Comparison(Section):
+    """A method beside others, paired over stimuli."""
+
+    method: Name
+    against: list[Name] = Field(min_length=1)
 
 
 class Evaluate(Section):
@@ -34,6 +42,43 @@ class Evaluate(Section):
     )
     bootstrap: int = Field(default=2000, ge=100, description="Bootstrap draws over stimuli.")
     permutations: int = Field(default=2000, ge=100, description="Permutations of the pairing.")
+    networks: RelativePath | None = Field(
+        default=None,
+        description="Folder with the weights of the networks of published tables "
+        "(docs/metrics.md), in data/ or a data root; null for none. The report names what is "
+        "absent.",
+    )
+    image_text: RelativePath | None = Field(
+        default=None,
+        description="Checkpoint of the small image-text model, whose embedding and tokens stand in "
+        "for CLIP on simulated images (foundation/image_text ships); null for none.",
+    )
+    visual: RelativePath | None = Field(
+        default=None,
+        description="Checkpoint of the small visual network (`brainvis foundation visual`), which "
+        "stands in for AlexNet, Inception, EfficientNet and SwAV; null for none.",
+    )
+    size: int | None = Field(
+        default=None,
+        ge=16,
+        le=1024,
+        description="Side in pixels of PixCorr and SSIM; that of the stimuli if null (NSD: 425).",
+    )
+    common_side: int | None = Field(
+        default=None,
+        ge=16,
+        le=1024,
+        description="Side that all images are brought to before anything else; null for none "
+        "(NSD: 256).",
+    )
+    antialias: bool = Field(
+        default=True, description="Antialias when images are made smaller (NSD tables: false)."
+    )
+    device: str = Field(default="auto", description="Of all networks: auto, cpu or cuda.")
+    pool: int = Field(default=300, ge=2, description="Items to choose from in retrieval.")
+    compare: list[Comparison] = Field(
+        default_factory=list, description="Pairs of methods to compare stimulus by stimulus."
+    )
 
 
 class Report(Section):
@@ -70,6 +115,7 @@ class RunConfig(Section):
     encoders: Encoders | None = None
     clusters: Clusters = Clusters()
     interaction: dict[Name, Interaction] = Field(default_factory=dict)
+    low_level: dict[Name, LowLevel] = Field(default_factory=dict)
     generators: dict[Name, Generator] = Field(default_factory=dict)
     foundation: Foundation = Foundation()
     evaluate: Evaluate = Evaluate()
@@ -81,6 +127,7 @@ class RunConfig(Section):
         wanted |= {f"decoders.{n}.features": [d.features] for n, d in self.decoders.items()}
         wanted |= {f"feature_decoders.{n}": [d.features] for n, d in self.feature_decoders.items()}
         wanted |= {f"interaction.{n}.spaces": d.spaces for n, d in self.interaction.items()}
+        wanted["splits"] = self.split_spaces
         if self.encoders is not None:
             wanted["encoders.backbone"] = self.encoders.backbone
             wanted["encoders.prompt_space"] = [self.encoders.prompt_space]
@@ -96,8 +143,22 @@ class RunConfig(Section):
             return self
         if set(self.splits) != {"main"}:
             raise ValueError("data with BOLD take one split, named 'main': betas depend on it")
-        if self.splits["main"].scheme != "holdout":
-            raise ValueError("data with BOLD take the scheme 'holdout'")
+        if not self.splits["main"].single:
+            raise ValueError(
+                "data with BOLD take a split of one fold: 'holdout', or a whole category or "
+                "cluster held out by `only`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _compared_methods_exist(self) -> RunConfig:
+        known = {*self.image_methods, *self.vector_methods}
+        for one in self.evaluate.compare:
+            for name in (one.method, *one.against):
+                if name not in known:
+                    raise ValueError(f"evaluate.compare names {name!r}; methods: {sorted(known)}")
+            if one.method in one.against:
+                raise ValueError(f"evaluate.compare puts {one.method!r} beside itself")
         return self
 
     @model_validator(mode="after")
@@ -142,27 +203,61 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _generators_have_tokens(self) -> RunConfig:
-        conditions = {name for name, one in self.feature_decoders.items() if one.tokens}
-        conditions |= {
-            f"{n}-{space}" for n, one in self.interaction.items() for space in one.spaces
-        }
-        conditions |= {
-            f"{n}-shuffled-{s}" for n, one in self.interaction.items() for s in one.spaces
-        }
+        spaces = self.decoded_spaces
+        alone = {n for n, one in self.feature_decoders.items() if not one.tokens}
+        starts = {*self.decoders, *self.low_level}
         for name, one in self.generators.items():
-            if one.tokens not in conditions:
+            if one.tokens not in spaces.keys() - alone:
                 raise ValueError(
                     f"generators.{name}.tokens {one.tokens!r} decodes no tokens; "
-                    f"these do: {sorted(conditions)}"
+                    f"these do: {sorted(spaces.keys() - alone)}"
                 )
-            if one.start is not None and one.start not in self.decoders:
+            if one.start is not None and one.start not in starts:
                 raise ValueError(f"generators.{name}.start {one.start!r} is no image decoder")
+        for name, coarse in self.low_level.items():
+            space = spaces.get(coarse.decoded)
+            if space is None or self.features[space].kind not in ("visual", "latents"):
+                raise ValueError(
+                    f"low_level.{name}.decoded {coarse.decoded!r} decodes no features of kind "
+                    f"visual or latents; methods decode {spaces}"
+                )
+        every = [*self.decoders, *self.low_level, *self.generators]
+        if twice := sorted({name for name in every if every.count(name) > 1}):
+            raise ValueError(f"{twice[0]!r} names two methods that make images")
         return self
+
+    @property
+    def decoded_spaces(self) -> dict[str, str]:
+        """Feature space that each method decodes from responses, by the method's name."""
+        found = {name: one.features for name, one in self.feature_decoders.items()}
+        for name, one in self.interaction.items():
+            for space in one.spaces:
+                found |= {f"{name}-{space}": space, f"{name}-shuffled-{space}": space}
+        return found
 
     @property
     def image_methods(self) -> list[str]:
         """Names of all methods that make images."""
-        return [*self.decoders, *self.generators]
+        return [*self.decoders, *self.low_level, *self.generators]
+
+    @property
+    def vector_methods(self) -> list[str]:
+        """Names of all methods that decode feature vectors."""
+        models = [
+            f"{name}-{control}{space}"
+            for name, one in self.interaction.items()
+            for space in one.spaces
+            for control in ("", "shuffled-")
+        ]
+        few = self.encoders.contexts if self.encoders and self.encoders.prompt_space else []
+        in_context = [f"in-context-{n}" for n in (*few, "all")] if few else []
+        return [*self.feature_decoders, *models, *in_context]
+
+    @property
+    def split_spaces(self) -> list[str]:
+        """Feature spaces whose clusters make a split."""
+        spaces = [space for split in self.splits.values() for space in split.spaces]
+        return list(dict.fromkeys(spaces))
 
     @property
     def new_subjects(self) -> list[str]:
@@ -180,7 +275,9 @@ class RunConfig(Section):
         methods = ("mean", "shuffled", "nearest_training", "prior_only")
         every = {**self.decoders, **self.feature_decoders}
         named = [name for name, decoder in every.items() if decoder.method in methods]
-        return named + [f"{n}-shuffled-{s}" for n, d in self.interaction.items() for s in d.spaces]
+        named += [f"{n}-shuffled-{s}" for n, d in self.interaction.items() for s in d.spaces]
+        named += [name for name, one in self.low_level.items() if one.decoded in named]
+        return named + [name for name, one in self.generators.items() if one.tokens in named]
 
     @property
     def kind(self) -> Literal["simulated", "measured"]:

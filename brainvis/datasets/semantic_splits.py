@@ -1,4 +1,4 @@
-"""Leave one semantic cluster out, and a random control of the same sizes.
+"""Leave one semantic cluster or category out, and a random control of the same sizes.
 
 A decoder that only tells trained categories apart fails on clusters it never saw, yet not on random
 stimuli as many (Shirakawa et al., arXiv 2405.10078). The two splits differ in nothing but that.
@@ -60,7 +60,9 @@ def clusters_of(embeddings: np.ndarray, count: int = 40, *, seed: int = 0) -> np
     return rank[labels]
 
 
-def leave_one_cluster_out(ids: np.ndarray, clusters: np.ndarray) -> list[Fold]:
+def leave_one_cluster_out(
+    ids: np.ndarray, clusters: np.ndarray, *, only: int | str | None = None
+) -> list[Fold]:
     """One fold for each cluster (or category), which is held out whole.
 
     Parameters
@@ -68,6 +70,8 @@ def leave_one_cluster_out(ids: np.ndarray, clusters: np.ndarray) -> list[Fold]:
     ids : ndarray of str, (n,)
     clusters : ndarray, (n,)
         Cluster or category of each stimulus.
+    only : int or str, optional
+        Hold out this one alone, in a single fold.
 
     Returns
     -------
@@ -78,19 +82,28 @@ def leave_one_cluster_out(ids: np.ndarray, clusters: np.ndarray) -> list[Fold]:
     Raises
     ------
     BrainvisError
-        Lengths differ, identifiers repeat, or fewer than two clusters can be held out.
+        Lengths differ, identifiers repeat, fewer than two clusters can be held out, or `only` is
+        none of these.
     """
     names, clusters = _checked(ids, clusters), np.asarray(clusters)
-    folds = [
-        _fold(names, clusters == one)
-        for one in np.unique(clusters)
-        if (clusters == one).sum() >= SMALLEST
-    ]
-    if len(folds) < 2:
+    labels, sizes = np.unique(clusters, return_counts=True)
+    held_out = labels[sizes >= SMALLEST]
+    if len(held_out) < 2:
         raise BrainvisError(
-            f"needs two clusters of {SMALLEST} stimuli or more", field="clusters", found=len(folds)
+            f"needs two clusters of {SMALLEST} stimuli or more",
+            field="clusters",
+            found=len(held_out),
         )
-    return folds
+    if only is not None:
+        if only not in held_out.tolist():
+            raise BrainvisError(
+                "cannot be held out",
+                field="only",
+                found=repr(only),
+                remedy=f"one of {held_out.tolist()}",
+            )
+        held_out = held_out[held_out == only]
+    return [_fold(names, clusters == one) for one in held_out]
 
 
 def size_matched(ids: np.ndarray, folds: list[Fold], *, seed: int = 0) -> list[Fold]:

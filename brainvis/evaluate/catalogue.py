@@ -93,6 +93,7 @@ _MEASURES = (
         chance=lambda n: 1 / n,
     ),
 )
+TWIN = "twin_"  # spaces of the tiny networks that stand in for those of published tables
 # Spaces whose name in a table is not what people call them. A twin is a tiny network that this
 # project trained, read where the named one is read in published tables.
 _SPACES = {

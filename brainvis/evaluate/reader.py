@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 
 import numpy as np
@@ -56,6 +56,9 @@ class Protocol:
             f"{self.network} {self.layer} | {self.resize}x{self.resize} {self.interpolation} "
             f"{filtered}, {self.normalisation} | {weights} | {self.libraries}"
         )
+
+
+PROTOCOL_COLUMNS = ("metric", "label", "status", *(one.name for one in fields(Protocol)))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ from brainvis.evaluate.by_network import score_by_networks
 from brainvis.evaluate.catalogue import describe
 from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of
 from brainvis.evaluate.networks import reference_readers
-from brainvis.evaluate.reader import Protocol, Reader, Space, library_versions, protocol_rows
+from brainvis.evaluate.reader import (
+    PROTOCOL_COLUMNS,
+    Protocol,
+    Reader,
+    Space,
+    library_versions,
+    protocol_rows,
+)
 from brainvis.evaluate.resize import Common, resize
 from brainvis.evaluate.scoring import score_images, score_vectors
 from brainvis.evaluate.summary import Key, Null, summarise
@@ -97,7 +104,8 @@ def evaluate(
         `brainvis.evaluate.twins.visual_reader` of the visual network of the embedded default.
     out_protocols : path, optional
         Table of how each metric of a network and of the pixels was taken, or why not (columns:
-        metric, label, status and those of `brainvis.evaluate.reader.Protocol`).
+        metric, label, status and those of `brainvis.evaluate.reader.Protocol`); without rows where
+        no images are scored.
 
     Raises
     ------
@@ -114,7 +122,7 @@ def evaluate(
         raise BrainvisError(
             "metrics by networks need a table of their protocols", field="out_protocols"
         )
-    evaluated = []
+    evaluated, protocols = [], []
     if seen is not None and files:
         readers = chain(
             reference_readers(networks, antialias=antialias, device=device),
@@ -123,13 +131,15 @@ def evaluate(
         )
         common = Common(common_side, antialias)
         evaluated, spaces, absent = score_by_networks(seen, files, readers, common, options)
-        if out_protocols is not None:
-            rows = [*_pixel_protocols(seen, size, common), *protocol_rows(spaces, absent)]
-            sizes = {"seen": f"{seen.shape[0]}x{seen.shape[1]}", "common_side": common_side or 0}
-            tables.write(pd.DataFrame([row | sizes for row in rows]), out_protocols)
+        rows = [*_pixel_protocols(seen, size, common), *protocol_rows(spaces, absent)]
+        sizes = {"seen": f"{seen.shape[0]}x{seen.shape[1]}", "common_side": common_side or 0}
+        protocols = [row | sizes for row in rows]
         for made in tqdm(files, disable=None, desc="scoring images"):
             one = _evaluate_reconstruction(seen, made, size, common, null_items, options)
             evaluated.append(one)
+    if out_protocols is not None:
+        columns = [*PROTOCOL_COLUMNS, "seen", "common_side"]
+        tables.write(pd.DataFrame(protocols, columns=columns), out_protocols)
     evaluated += _evaluate_spaces(true_features, image_features, seen, "image", options)
     evaluated += _evaluate_spaces(true_features, decoded, seen, "features", options)
     _write(evaluated, out_table, out_summary, baselines, bootstrap, interval, seed)

@@ -11,9 +11,10 @@ from brainvis.errors import BrainvisError
 GROUP = ["dataset", "split", "modality", "method", "metric"]
 COLUMNS = ["dataset", "subject", "split", "modality", "method", "metric", "stimulus", "value"]
 COLUMNS += ["protocol"]
-_TEXT: dict = dict.fromkeys(
-    ["subject", "stimulus", "protocol", "chance_is", "best_baseline", *GROUP], "str"
-)
+_WORDS = ["subject", "stimulus", "protocol", "chance_is", "best_baseline", "against", "better"]
+_WORDS += ["space", "status", "network", "layer", "interpolation", "normalisation", "weights"]
+_WORDS += ["sha256", "libraries"]
+_TEXT: dict = dict.fromkeys([*_WORDS, *GROUP], "str")
 
 
 def write(table: pd.DataFrame, path: Path) -> None:

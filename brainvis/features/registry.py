@@ -7,7 +7,7 @@ import inspect
 from brainvis.errors import BrainvisError
 from brainvis.features.base import FeatureExtractor
 
-KINDS = ("pixels", "gabor", "motion-energy", "open-clip", "transformers")
+KINDS = ("pixels", "gabor", "motion-energy", "open-clip", "transformers", "visual", "latents")
 
 
 def _extractor_class(kind: str) -> type:
@@ -22,6 +22,10 @@ def _extractor_class(kind: str) -> type:
             from brainvis.features.open_clip_model import OpenClip as Chosen
         case "transformers":
             from brainvis.features.transformers_model import TransformersVision as Chosen
+        case "visual":
+            from brainvis.features.visual import Visual as Chosen
+        case "latents":
+            from brainvis.features.latents import Latents as Chosen
         case _:
             raise BrainvisError(
                 "no such kind of features", field="kind", found=kind, remedy=f"allowed: {KINDS}"
@@ -34,7 +38,8 @@ def make_extractor(kind: str, **settings) -> FeatureExtractor:
 
     Parameters
     ----------
-    kind : {"pixels", "gabor", "motion-energy", "open-clip", "transformers"}
+    kind : str
+        One of `KINDS`.
     **settings
         Passed to the extractor; see its class.
 

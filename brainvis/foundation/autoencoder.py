@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.containers import Stimuli
+from brainvis.features.diffusers_parts import WEIGHTS, load_model
 from brainvis.features.inputs import channels_first
 from brainvis.foundation import card as cards
 from brainvis.foundation.fitting import Fit, means, seeded
 from brainvis.foundation.image_text import held_out_rows
-from brainvis.generation.components import WEIGHTS, load_model
 
 if TYPE_CHECKING:
     import torch

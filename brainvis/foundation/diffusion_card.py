@@ -9,8 +9,8 @@ import numpy as np
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.containers import Stimuli
+from brainvis.features.diffusers_parts import WEIGHTS
 from brainvis.foundation import card as cards
-from brainvis.generation.components import WEIGHTS
 from brainvis.generation.stable_diffusion import ADAPTER
 
 

@@ -21,11 +21,11 @@ from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.features.inputs import channels_first, standardised
+from brainvis.features.visual_network import CONFIG, WEIGHTS, VisualNetwork, layers, stored
 from brainvis.foundation import card as cards
 from brainvis.foundation.augment import varied
 from brainvis.foundation.fitting import Fit, means, seeded
 from brainvis.foundation.image_text import MEAN, STD, held_out_rows
-from brainvis.foundation.visual_network import CONFIG, WEIGHTS, VisualNetwork, layers, stored
 from brainvis.foundation.wording import shows_writing
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from brainvis.errors import BrainvisError
 from brainvis.features.checkpoint import chosen_device, model_name
+from brainvis.features.diffusers_parts import memory_for
 from brainvis.generation.card import Card, check_sampling
-from brainvis.generation.components import memory_for
 
 
 class ImageGenerator(Protocol):

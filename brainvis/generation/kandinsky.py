@@ -18,8 +18,8 @@ from diffusers.pipelines.kandinsky2_2.pipeline_kandinsky2_2_img2img import (
 from safetensors.torch import load_file
 from torch import Tensor
 
+from brainvis.features.diffusers_parts import load_model, load_scheduler, loading, tensor_shapes
 from brainvis.generation.base import DiffusionGenerator, image_side
-from brainvis.generation.components import load_model, load_scheduler, loading, tensor_shapes
 
 NEGATIVE = "negative.safetensors"
 

@@ -11,8 +11,8 @@ from brainvis.artifacts import hdf5
 from brainvis.containers import Reconstructions, Responses
 from brainvis.datasets.splits import Fold
 from brainvis.errors import BrainvisError
+from brainvis.generation.batches import fold_numbers
 from brainvis.generation.selection import choose
-from brainvis.generation.stage import fold_numbers
 
 _PLACE = ["i", "j", "k"]
 

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from brainvis.errors import BrainvisError
 from brainvis.features.checkpoint import weight_files
+from brainvis.features.diffusers_parts import load_model, load_scheduler, loading, tensor_shapes
 from brainvis.generation.base import DiffusionGenerator, decode_kl, encode_kl, image_side
-from brainvis.generation.components import load_model, load_scheduler, loading, tensor_shapes
 
 ADAPTER = "ip_adapter.safetensors"
 _INPUT_WIDTH = {  # where each kind of projection has the width of its input

@@ -13,6 +13,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
+from brainvis.features.diffusers_parts import load_model, load_scheduler
 from brainvis.generation.base import (
     DiffusionGenerator,
     decode_kl,
@@ -20,7 +21,6 @@ from brainvis.generation.base import (
     image_side,
     steps_from_start,
 )
-from brainvis.generation.components import load_model, load_scheduler
 
 
 class SDXLUnCLIP(DiffusionGenerator):

@@ -99,6 +99,9 @@ class Context:
     lineage: list[dict]
     config: dict
     choices: Choices
+    protocols: pd.DataFrame | None = None
+    retrieval: pd.DataFrame | None = None
+    differences: pd.DataFrame | None = None
     classification: pd.DataFrame | None = None
     recovery: pd.DataFrame | None = None
     encoders: pd.DataFrame | None = None

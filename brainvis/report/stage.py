@@ -12,6 +12,9 @@ from brainvis.containers import SIMULATED, Reconstructions, Responses, Stimuli
 from brainvis.encoding.selectivity import Selectivity
 from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
+from brainvis.evaluate.decoded import COLUMNS as RETRIEVAL_COLUMNS
+from brainvis.evaluate.differences import COLUMNS as DIFFERENCE_COLUMNS
+from brainvis.evaluate.reader import PROTOCOL_COLUMNS
 from brainvis.report import sections
 from brainvis.report.context import Choices, Context, VoxelScores
 from brainvis.report.page import render
@@ -33,6 +36,9 @@ def write_report(
     lineage: Sequence[dict] = (),
     config: dict,
     figures: Path | None = None,
+    protocols: Path | None = None,
+    retrieval: Path | None = None,
+    differences: Path | None = None,
     classification: Path | None = None,
     recovery: Path | None = None,
     encoders: Sequence[Path] = (),
@@ -71,6 +77,12 @@ def write_report(
         The run's configuration; ``run`` and ``seed`` are shown at the top.
     figures : path, optional
         Folder for ``<name>.png`` of every figure; created.
+    protocols : path, optional
+        How each metric was taken, from `brainvis.evaluate.stage`.
+    retrieval : path, optional
+        Retrieval and spread of decoded vectors, from `brainvis.evaluate.decoded`.
+    differences : path, optional
+        Paired differences, from `brainvis.evaluate.differences`.
     classification : path, optional
         Table with columns accuracy and chance, and any of subject, split, method, target, ci_low,
         ci_high, p, n.
@@ -113,6 +125,9 @@ def write_report(
         lineage=list(lineage),
         config=config,
         choices=Choices(method, split, metric, order_by, examples, random_examples, seed),
+        protocols=_with_columns(protocols, PROTOCOL_COLUMNS),
+        retrieval=_with_columns(retrieval, RETRIEVAL_COLUMNS),
+        differences=_with_columns(differences, DIFFERENCE_COLUMNS),
         classification=None if classification is None else tables.read(classification),
         recovery=None if recovery is None else tables.read(recovery),
         encoders=_stacked(encoders),

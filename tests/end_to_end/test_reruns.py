@@ -26,7 +26,7 @@ def test_a_decoder_setting_reruns_that_decoder_and_what_follows(workflow, settin
 def test_an_evaluation_setting_reruns_evaluation_only(workflow, settings):
     settings["evaluate"]["bootstrap"] = 300
     workflow.write(settings)
-    assert workflow.planned() == {"metrics": 1, "report": 1}
+    assert workflow.planned() == {"metrics": 1, "retrieval": 1, "report": 1}
 
 
 @pytest.mark.parametrize(

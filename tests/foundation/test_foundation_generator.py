@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from brainvis.containers import Stimuli, write_stimuli
 from brainvis.errors import BrainvisError
+from brainvis.features.visual_network import VisualNetwork, layers
 from brainvis.foundation import autoencoder, diffusion, image_text, visual
-from brainvis.foundation.visual_network import VisualNetwork, layers
 from brainvis.generation.registry import open_generator
 
 COLORS = {"red": (230, 40, 40), "green": (40, 200, 60), "blue": (50, 60, 230), "white": (240,) * 3}

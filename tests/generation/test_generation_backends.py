@@ -13,8 +13,8 @@ from tiny_generators import change_card
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from brainvis.errors import BrainvisError
+from brainvis.features.diffusers_parts import memory_for
 from brainvis.generation.base import steps_from_start
-from brainvis.generation.components import memory_for
 from brainvis.generation.registry import open_generator
 
 BACKENDS = ["stable-diffusion", "stable-diffusion-pooled", "kandinsky", "unclip"]

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from brainvis.commands.generate_images import generate_images
+from brainvis.commands.generate_low_level import generate_low_level
 from brainvis.commands.generate_select import generate_select
 from brainvis.containers import (
     Reconstructions,
@@ -17,6 +18,7 @@ from brainvis.containers import (
 )
 from brainvis.datasets import splits
 from brainvis.datasets.splits import Fold
+from brainvis.features.registry import make_extractor
 
 IDS = np.array(["a", "b", "c"])
 OF = {"subject": "01", "split": "main", "dataset": "toy", "kind": "simulated", "method": "tokens"}
@@ -82,3 +84,38 @@ def test_the_best_sample_is_kept_by_the_command(parts, tmp_path):
     )
     made = Reconstructions.open(tmp_path / "out.h5")
     assert (made.images() == 0.5).all() and made.attributes["method"] == "best"
+
+
+@pytest.mark.parametrize("kind", ["latents", "visual"])
+def test_coarse_images_come_from_what_was_decoded(kind, tmp_path, repository):
+    folder = {"latents": "foundation/generator", "visual": "foundation/visual"}[kind]
+    space = {"kind": kind, "folder": folder} | ({"size": 16} if kind == "visual" else {})
+    extractor = make_extractor(**{**space, "folder": repository / "data" / folder})
+    seen = np.full((3, 64, 64, 3), 0.5, np.float32)
+    seen[1] = (0.9, 0.1, 0.1)
+    seen[2, :32] = 1
+    pooled, _ = extractor.extract(seen)
+    write_features(tmp_path / "d.h5", IDS, pooled, space="low", **OF)
+    splits.write(tmp_path / "splits.json", {"main": [Fold(["x", "y", "z"], list(IDS))]})
+    own = {"decoded": "ridge", "channels": 16, "iterations": 60, "rate": 0.01, "decay": 0.9}
+    given = {"settings": {"low_level.coarse": own, "features.low": space}}
+    text = json.dumps({"dataset": "toy", "kind": "simulated", "seed": 0, **given})
+    common = {"splits": tmp_path / "splits.json", "split": "main", "method": "coarse"}
+    out = tmp_path / "o.h5"
+    generate_low_level(text, tmp_path / "d.h5", "low", out=out, **common)
+    made = Reconstructions.open(out)
+    side = made.images().shape[1]
+    small = seen.reshape(3, side, 64 // side, side, 64 // side, 3).mean(axis=(2, 4))
+    error = np.square(made.images() - small).mean(axis=(1, 2, 3))
+    grey = np.square(0.5 - small).mean(axis=(1, 2, 3))
+    assert made.attributes["method"] == "coarse"
+    assert (error[1:] < 0.5 * grey[1:]).all() and error[0] < 0.05
+    pixels = json.loads(text) | {
+        "settings": {"low_level.coarse": own, "features.low": {"kind": "pixels", "size": 4}}
+    }
+    log = tmp_path / "log.txt"
+    with pytest.raises(typer.Exit):
+        generate_low_level(
+            json.dumps(pixels), tmp_path / "d.h5", "low", out=tmp_path / "p.h5", log=log, **common
+        )
+    assert "no image can be made from these features" in log.read_text()

@@ -15,8 +15,10 @@ from brainvis.containers import (
 )
 from brainvis.datasets.splits import Fold
 from brainvis.errors import BrainvisError
+from brainvis.generation.batches import fold_numbers, image_seeds
+from brainvis.generation.low_level import invert_features
 from brainvis.generation.selection_stage import select_images
-from brainvis.generation.stage import fold_numbers, generate_images, image_seeds, invert_features
+from brainvis.generation.stage import generate_images
 
 IDS = np.array([f"stimulus{i}" for i in range(5)])
 TRAIN = [f"training{i}" for i in range(6)]
