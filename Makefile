@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo full test lint foundation results measured benchmarks requirements schema
+.PHONY: help setup demo full test lint foundation results measured benchmarks plan requirements schema
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -64,6 +64,9 @@ benchmarks: setup ## side by side with peers, hours on two cores: docs/results/b
 	  for one in "ridge --sizes full --repeats 1" in_context universal_step; do \
 	    echo; python benchmarks/$${one%% *}.py $$(echo $$one | cut -s -d' ' -f2-); done; } \
 	  > docs/results/benchmarks.md
+
+plan: setup ## estimates of `brainvis plan` beside what runs take: docs/results/plan.md
+	python benchmarks/plan.py > docs/results/plan.md
 
 schema: ## write the JSON schema of the configuration again
 	$(BIN)/brainvis config schema --out workflows/schemas/config.schema.json

@@ -76,7 +76,7 @@ def check_decoded(
         for key, files in found.items()
         for row in (_over_subjects(files, bootstrap, seed), *(one.row for one in files))
     ]
-    tables.write(pd.DataFrame(rows)[list(COLUMNS)], out)
+    tables.write(pd.DataFrame(rows, columns=list(COLUMNS)), out)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _over_subjects(files: Sequence[_Checked], draws: int, seed: int) -> dict[str
     values = {way: pd.concat([one.values[way] for one in files], axis=1) for way in WAYS}
     mean: dict[str, Any] = rows.drop(columns=["subject", "stimuli", "pool"]).mean().to_dict()
     mean |= {"subject": ALL, "subjects": len(rows), "stimuli": len(values[WAYS[0]])}
-    mean["pool"] = int(rows["pool"].max())
+    mean["pool"] = max(one.row["pool"] for one in files)
     for way, table in values.items():
         low, high = bootstrap_interval(table.to_numpy(), draws=draws, seed=seed)
         mean |= {f"{way}_low": low, f"{way}_high": high}

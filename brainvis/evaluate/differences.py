@@ -70,7 +70,7 @@ def compare_methods(
         rows += found
     if not rows:
         raise BrainvisError("nothing to compare", field="evaluate.compare", found="no pairs")
-    tables.write(pd.concat(rows, ignore_index=True)[list(COLUMNS)], out)
+    tables.write(pd.concat(rows, ignore_index=True).reindex(columns=list(COLUMNS)), out)
 
 
 def _compared(
@@ -81,22 +81,18 @@ def _compared(
     others = [name for name in against if name in present]
     if method not in present or not others:
         return None
-    ranks = _ranks(part, [method, *others])
+    sums, metrics = _rank_sums(part, [method, *others])
     frames = []
     for other in others:
         frame = paired_differences(part, method, other, draws=draws, seed=seed)
-        own = {"method": method, "against": other, "metrics_ranked": 0}
-        own |= dict.fromkeys(("rank_sum", "rank_sum_against"), float("nan"))
-        if ranks is not None:
-            own["rank_sum"] = float(ranks["rank_sum"][method])
-            own["rank_sum_against"] = float(ranks["rank_sum"][other])
-            own["metrics_ranked"] = int(ranks["metrics"][method])
+        own = {"method": method, "against": other, "metrics_ranked": metrics}
+        own |= {"rank_sum": sums[method], "rank_sum_against": sums[other]}
         frames.append(frame.assign(**own))
     return pd.concat(frames, ignore_index=True)
 
 
-def _ranks(part: pd.DataFrame, methods: list[str]) -> pd.DataFrame | None:
-    """Ranks of the methods over the metrics that all of them have, or None where there is none."""
+def _rank_sums(part: pd.DataFrame, methods: list[str]) -> tuple[dict[str, float], int]:
+    """Sum of ranks of each method, and over how many metrics; NaN where they share none."""
     means = {
         metric: {
             method: statistics.mean_score(scores_by_subject(part, method, metric).to_numpy())
@@ -106,4 +102,8 @@ def _ranks(part: pd.DataFrame, methods: list[str]) -> pd.DataFrame | None:
         for metric in part["metric"].unique()
     }
     frame = pd.DataFrame(means, index=pd.Index(methods, name="method"))
-    return None if frame.dropna(axis="columns").empty else rank_sum(frame)
+    shared = frame.dropna(axis="columns")
+    if shared.empty:
+        return dict.fromkeys(methods, float("nan")), 0
+    sums = rank_sum(shared)["rank_sum"].to_dict()
+    return {str(name): float(value) for name, value in sums.items()}, shared.shape[1]

@@ -22,8 +22,8 @@ from brainvis.planning.size import Size
 BLOCK = 2000  # voxels normalised at a time
 _BOLD_BYTES = 1 << 28  # of BOLD held at a time by the GLM
 _HRFS = 20
-_TRIAL_TABLE = (11, 9, 8, 8, 8, 8, 8)  # bytes of the columns of trials, and of voxels
-_VOXEL_TABLE = (4, 4, 4, 4, 4, 4, 4, 4, 4, 4)
+TRIAL_TABLE = (11, 9, 8, 8, 8, 8, 8)  # bytes of the columns of trials, and of voxels
+VOXEL_TABLE = (4, 4, 4, 4, 4, 4, 4, 4, 4, 4)
 _STIMULUS_TABLE = (11, 11, 11, 40, *[8] * 20)
 # What gzip leaves of rendered images, clips, exact flow and masks; of meshes, bytes a stimulus.
 _IMAGES, _CLIPS, _FLOW, _MASK, _MESH = 0.55, 0.5, 0.06, 0.01, 45_000
@@ -55,7 +55,7 @@ def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
 def betas_disk(size: Size, bytes_each: int = F4) -> float:
     """A `Responses` file of one subject."""
     betas = stored(size.trials, size.voxels, bytes_each=bytes_each)
-    return betas + table(size.trials, *_TRIAL_TABLE) + table(size.voxels, *_VOXEL_TABLE)
+    return betas + table(size.trials, *TRIAL_TABLE) + table(size.voxels, *VOXEL_TABLE)
 
 
 def averaged(size: Size, ids: int) -> float:
@@ -90,7 +90,7 @@ def _world(config: RunConfig, size: Size) -> Iterator[Estimate]:
     )
     yield Estimate("bids_dataset", 1, resident(NUMERIC), 5_400.0 * size.images)
     bold = size.volumes * size.voxels
-    truth = stored(size.images, size.voxels) + table(size.voxels, *_VOXEL_TABLE)
+    truth = stored(size.images, size.voxels) + table(size.voxels, *VOXEL_TABLE)
     yield Estimate(
         "simulate",
         size.subjects,

@@ -7,7 +7,7 @@ from math import ceil
 
 from brainvis.config import RunConfig
 from brainvis.config.encoders import Encoders
-from brainvis.planning.data import _TRIAL_TABLE, _VOXEL_TABLE, averaged
+from brainvis.planning.data import TRIAL_TABLE, VOXEL_TABLE, averaged
 from brainvis.planning.estimate import (
     F2,
     F4,
@@ -23,16 +23,14 @@ from brainvis.planning.size import Size
 from brainvis.planning.spaces import Space
 
 TRAINING = 800  # MiB before data where torch learns: its optimisers bring libraries along
-_READING = 655
+READING = 655
 EMBEDDED = (2, 8, *[4] * 8)  # bytes of the columns that tell where an embedding belongs
 _HELD = 4 << 30  # bytes of tokens kept in memory
 _BACKBONE = 2048  # components
 _RIDGE_BATCH = 2000
 _PASS = 15  # copies of pooled channels while responses are predicted
 _PRODUCTS = 24  # float64 copies of a batch of responses or of its products with the features
-_ADAPT = 500  # voxels in one pass of the in-context encoder
 _PREDICTED = 512  # voxels, times 32 images
-_QUERIES, _TASK_VOXELS = 128, 64
 
 
 def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[Estimate]:
@@ -49,12 +47,9 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
     yield _universal(own, size, backbone, width)
     yield _new(own, size, backbone)
     yield _population(own, size, backbone, features)
-    yield from _in_context(own, size, features, models, spaces)
     if size.prior:
         yield _synthetic(own, size, backbone)
-    yield _score(own, size, backbone, features, models)
-    if own.prompts:
-        yield _select(own, size, spaces, features)
+    yield _score(own, size, backbone, models)
 
 
 def _held(backbone: list[Space], images: int) -> float:
@@ -114,7 +109,7 @@ def _ridge(size: Size, width: int, contexts: list[int]) -> Estimate:
 
 def weights_disk(size: Size, width: int) -> float:
     """An `EncodingWeights` file."""
-    return stored(size.voxels, width + 1) + table(size.voxels, *_VOXEL_TABLE)
+    return stored(size.voxels, width + 1) + table(size.voxels, *VOXEL_TABLE)
 
 
 def embeddings_disk(size: Size, subjects: int, width: int, copies: int = 1) -> float:
@@ -223,7 +218,7 @@ def _population(own: Encoders, size: Size, backbone: list[Space], features: int)
         "encode_population",
         1,
         resident(
-            _READING,
+            READING,
             _held(backbone, size.images),
             _pass(own, backbone, 32, _PREDICTED) + 8 * answers,
         ),
@@ -235,119 +230,31 @@ def _population(own: Encoders, size: Size, backbone: list[Space], features: int)
     )
 
 
-def in_context_parameters(own: Encoders, features: int, known: int) -> tuple[int, int]:
-    """Learned numbers of the in-context encoder, and bytes of its file with known voxels."""
-    import torch
-
-    from brainvis.encoding.in_context import InContextEncoder, Sizes
-
-    given = own.in_context
-    with torch.device("meta"):
-        sizes = Sizes(features, known, given.width, given.registers, given.layers, given.heads)
-        network = InContextEncoder(sizes)
-    kept = sum(value.numel() for value in network.state_dict().values())
-    return sum(value.numel() for value in network.parameters()), kept * F4
-
-
-def _in_context(
-    own: Encoders, size: Size, features: int, models: int, spaces: dict[str, Space]
-) -> Iterator[Estimate]:
-    known = min(own.population.voxels // size.trained, size.voxels) * size.trained
-    learned, file = in_context_parameters(own, features, known)
-    n, steps = size.train, sum(own.in_context.steps)
-    context = min(own.in_context.context[1], n)
-    scored = size.trained * n * size.voxels * F4
-    recalled = _TASK_VOXELS * known * F4 * 3
-    tokens = _TASK_VOXELS * context * own.in_context.width * F4 * 14 * own.in_context.layers
-    loading = (size.trained - 1) * n * size.voxels * F4 + averaged(size, n)
-    yield Estimate(
-        "encode_in_context",
-        1,
-        resident(TRAINING, max(loading, scored + recalled + tokens + 3 * file)),
-        file,
-        learned,
-        steps,
-        steps * 6.0 * _TASK_VOXELS * (known * features + context * own.in_context.width**2 * 12),
-    )
-    block = min(_ADAPT, size.voxels)
-    attended = block * n * own.in_context.width * F4 * 6 + block * known * F4 * 3
-    yield Estimate(
-        "encode_adapt",
-        size.subjects,
-        resident(_READING, file, max(averaged(size, n), 2 * n * size.voxels * F4 + attended)),
-        size.subjects * 2 * models * weights_disk(size, features),
-        learned,
-        flops=size.subjects * models * 6.0 * size.voxels * known * (features + n),
-    )
-    if own.prompt_space and own.contexts:
-        target = spaces[own.prompt_space].pooled
-        decoder = _decoder_parameters(own, features, target)
-        yield Estimate(
-            "encode_decoder",
-            1,
-            resident(TRAINING, max(loading, 3 * scored)),
-            decoder * F4 + features * (features + target) * F4,
-            decoder,
-            own.decoder.steps,
-            own.decoder.steps * 3e9,
-        )
-        reading = resident(_READING + 60, averaged(size, size.seen))
-        files = size.new * models * (table(size.test, 11) + stored(size.test, target))
-        yield Estimate("encode_decode", size.new, reading, files, decoder)
-
-
-def _decoder_parameters(own: Encoders, features: int, target: int) -> int:
-    import torch
-
-    from brainvis.decoding.in_context import InContextDecoder, Sizes
-
-    given = own.decoder
-    with torch.device("meta"):
-        network = InContextDecoder(
-            Sizes(features, target, given.width, given.registers, given.layers, given.heads)
-        )
-    return sum(value.numel() for value in network.parameters())
-
-
 def _synthetic(own: Encoders, size: Size, backbone: list[Space]) -> Estimate:
     still = [space for space in backbone if space.kind != "motion-energy"]
     betas = stored(size.prior, size.voxels, bytes_each=F2)
-    disk = betas + table(size.prior, *_TRIAL_TABLE[:3]) + table(size.voxels, *_VOXEL_TABLE)
+    disk = betas + table(size.prior, *TRIAL_TABLE[:3]) + table(size.voxels, *VOXEL_TABLE)
     batch = 32 * size.voxels * F4 * 3
     return Estimate(
         "encode_synthetic",
         size.subjects,
-        resident(_READING, _held(still, size.prior), _pass(own, backbone, 32, _PREDICTED) + batch),
+        resident(READING, _held(still, size.prior), _pass(own, backbone, 32, _PREDICTED) + batch),
         size.subjects * disk,
         flops=size.subjects * _flops(own, backbone, size.prior, size.voxels),
     )
 
 
-def _score(
-    own: Encoders, size: Size, backbone: list[Space], features: int, models: int
-) -> Estimate:
+def _score(own: Encoders, size: Size, backbone: list[Space], models: int) -> Estimate:
     predictions = (3 * models + 4) * size.test * size.voxels * F4
-    rows = table(size.voxels, *_VOXEL_TABLE, *([4] * 5))
+    rows = table(size.voxels, *VOXEL_TABLE, *([4] * 5))
     return Estimate(
         "encode_score",
         size.subjects,
         resident(
-            _READING,
+            READING,
             _held(backbone, size.images),
             max(averaged(size, size.test), predictions + 8 * size.test * size.voxels * F8),
         ),
         size.subjects * (rows + 20_000),
         flops=size.subjects * _flops(own, backbone, size.test, size.voxels),
-    )
-
-
-def _select(own: Encoders, size: Size, spaces: dict[str, Space], features: int) -> Estimate:
-    space = spaces[str(own.prompt_space)]
-    disk = table(size.voxels, *_VOXEL_TABLE) + stored(size.voxels, len(own.prompts))
-    return Estimate(
-        "encode_select",
-        size.new,
-        resident(TORCH + 250, 2 * space.parameters * F4, 3 * size.voxels * features * F4),
-        size.new * disk,
-        space.parameters,
     )

@@ -75,4 +75,4 @@ def _chunks(shape: tuple[int, ...], bytes_each: int) -> tuple[int, ...]:
     """The chunks that h5py would choose; nothing of that size is made."""
     with h5py.File("plan", "w", driver="core", backing_store=False) as file:
         kind = np.dtype(f"V{bytes_each}")
-        return file.create_dataset("x", shape=shape, dtype=kind, chunks=True).chunks
+        return tuple(file.create_dataset("x", shape=shape, dtype=kind, chunks=True).chunks or shape)

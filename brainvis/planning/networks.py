@@ -71,7 +71,7 @@ def clusters(config: RunConfig, size: Size) -> Iterator[Estimate]:
 def interaction(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[Estimate]:
     """Training, transfer and decoding of every model."""
     for model in config.interaction.values():
-        outputs, count = _outputs(model, spaces), config.clusters.count
+        outputs, count = outputs_of(model, spaces), config.clusters.count
         width = min(_GAUGE, _components(config, size))
         learned, kept = interaction_parameters(config, model, outputs, width)
         numbers = sum(tokens * channels for tokens, channels in outputs.values())
@@ -118,7 +118,7 @@ def _components(config: RunConfig, size: Size) -> int:
     return max(1, min(given, size.train - 1))
 
 
-def _outputs(model: Interaction, spaces: dict[str, Space]) -> dict[str, tuple[int, int]]:
+def outputs_of(model: Interaction, spaces: dict[str, Space]) -> dict[str, tuple[int, int]]:
     """Tokens and width of what is decoded: last layer and pooled vector of every space."""
     found = {}
     for name in model.spaces:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 
 from brainvis.config import RunConfig
-from brainvis.planning import data, decoders, encoders, evaluation, features, networks
+from brainvis.planning import (
+    data,
+    decoders,
+    encoders,
+    evaluation,
+    features,
+    in_context,
+    networks,
+)
 from brainvis.planning.estimate import Estimate
 from brainvis.planning.size import Size
 from brainvis.planning.spaces import spaces_of
@@ -13,7 +21,7 @@ from brainvis.planning.spaces import spaces_of
 STARTING = 5.0  # seconds in which a job imports its libraries
 # Share of the speed of a large matrix product that stages reach as a whole, and that speed on one
 # core of the machine that docs/results/plan.md was measured on, floating-point operations a second.
-SHARE, PRODUCT = 0.15, 6e10
+SHARE, PRODUCT = 0.11, 8e10
 
 
 def plan(config: RunConfig, size: Size) -> list[Estimate]:
@@ -35,6 +43,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *features.stages(config, size, spaces),
         *decoders.stages(config, size, spaces),
         *encoders.stages(config, size, spaces),
+        *in_context.stages(config, size, spaces),
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
         *networks.generation(config, size, spaces),
@@ -85,7 +94,7 @@ def measured_product(side: int = 1024, repeats: int = 3) -> float:
         times = []
         for _ in range(repeats + 1):  # the first one warms up
             start = time.perf_counter()
-            values @ values
+            torch.mm(values, values)
             times.append(time.perf_counter() - start)
     finally:
         torch.set_num_threads(threads)

@@ -47,7 +47,8 @@ def made(tmp_path_factory):
     )
     containers.write_stimuli(folder / "stimuli.h5", images, frame, dataset="toy", kind="simulated")
     true = rng.normal(size=(COUNT, 12)).astype(np.float32)
-    true[:12] += 4
+    true[:12, :6] += 5  # two clusters
+    true[12:, 6:] += 5
     space = {**LABELS, "space": "toy", "model": "m"}
     containers.write_features(folder / "true.h5", IDS, true, **space)
     for subject in ("01", "02"):
@@ -68,8 +69,9 @@ def made(tmp_path_factory):
 def visual(tmp_path_factory):
     """A data root that holds a small visual network."""
     import torch
-    from brainvis.foundation.visual_network import CONFIG, WEIGHTS, layers
     from safetensors.torch import save_file
+
+    from brainvis.features.visual_network import CONFIG, WEIGHTS, layers
 
     root = tmp_path_factory.mktemp("root")
     (root / "tiny").mkdir()
@@ -217,7 +219,7 @@ def test_splits_hold_out_categories_clusters_and_as_many_at_random(made, tmp_pat
     assert said.exit_code == 0, said.output
     assert [fold.test for fold in found["whole"]] == [IDS[:12].tolist(), IDS[12:].tolist()]
     assert [fold.test for fold in found["one"]] == [IDS[:6].tolist()]
-    # the embeddings of the first twelve lie apart from the others
+    # as the embeddings lie
     assert {frozenset(fold.test) for fold in found["clusters"]} == {
         frozenset(IDS[:12]),
         frozenset(IDS[12:]),

@@ -21,7 +21,7 @@ from brainvis.config import RunConfig, find_checkpoint
 from brainvis.errors import BrainvisError
 from brainvis.features.registry import make_extractor
 from brainvis.features.stage import write_features
-from brainvis.planning import encoders, features, networks
+from brainvis.planning import features, in_context, networks
 from brainvis.planning.data import betas_disk
 from brainvis.planning.decoders import images_disk
 from brainvis.planning.estimate import stored
@@ -111,10 +111,10 @@ def test_parameters_are_those_of_the_networks(demo, spaces):
     kind = settings.pop("kind")
     model = make_extractor(kind, **settings).model
     assert spaces["image-text"].parameters == sum(one.numel() for one in model.parameters())
-    learned, kept = encoders.in_context_parameters(demo.encoders, 256, 3000)
+    learned, kept = in_context.in_context_parameters(demo.encoders, 256, 3000)
     assert kept > 4 * learned > 0
     interaction = demo.interaction["brain-it"]
-    outputs = networks._outputs(interaction, spaces)
+    outputs = networks.outputs_of(interaction, spaces)
     count, _ = networks.interaction_parameters(demo, interaction, outputs, 64)
     assert count > sum(64 * tokens * width for tokens, width in outputs.values())
 

@@ -55,12 +55,12 @@ def _ours(context: Context) -> published.Ours | None:
         return None
     own = where(context.scores, split=context.split, modality="image")
     subjects = tuple(sorted({str(name).lstrip("0") for name in own["subject"]}))
-    images = own["stimulus"].nunique()
+    images = len(set(own["stimulus"]))
     return published.Ours(_TEST_SET, images, subjects, context.protocols)
 
 
 def _beside(context: Context, table: pd.DataFrame, name: str) -> Table:
-    metrics = [one for one in _metrics(table) if table[one].notna().any()]
+    metrics = [one for one in _metrics(table) if any(pd.notna(row[one]) for row in records(table))]
     rows = context.rows(modality="image")
     means = {(row["method"], row["metric"]): row["mean"] for row in records(rows)}
     ours = list(dict.fromkeys(rows["method"]))
