@@ -103,6 +103,7 @@ ENCODED = {
         ({"generators": {"g": {"tokens": "brain-it-pixels", "start": "x"}}}, "no image decoder"),
         ({"low_level": {"l": {"decoded": "brain-it-pixels"}}}, "decodes no features of kind"),
         ({"low_level": {"l": {"decoded": "ridge"}}}, "decodes no features of kind"),
+        ({"report": {"show": ["x"]}}, "report.show names 'x'"),
         (
             {
                 "decoders": {"g": {"method": "mean"}},

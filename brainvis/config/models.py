@@ -102,10 +102,10 @@ class Decoder(Learning):
     """Responses to images, or a baseline of it (brainvis/decoding)."""
 
     method: Literal[
-        "bayesian_linear", "ridge_pixels", "ridge_pca",
+        "bayesian_linear", "bayesian_mixture", "ridge_pixels", "ridge_pca",
         "mean", "shuffled", "nearest_training", "prior_only",
     ]  # fmt: skip
-    base: Literal["bayesian_linear", "ridge_pixels", "ridge_pca"] = Field(
+    base: Literal["bayesian_linear", "bayesian_mixture", "ridge_pixels", "ridge_pca"] = Field(
         default="bayesian_linear", description="What `shuffled` trains on shuffled pairs."
     )
     prior: bool = Field(

@@ -92,6 +92,10 @@ class Report(Section):
     split: Name | None = Field(
         default=None, description="Split of the headline; null takes 'main', else the first."
     )
+    show: list[Name] = Field(
+        default_factory=list,
+        description="Methods in the grids of images, from the top; all where none is named.",
+    )
 
 
 class RunConfig(Section):
@@ -221,7 +225,9 @@ class RunConfig(Section):
                     f"low_level.{name}.decoded {coarse.decoded!r} decodes no features of kind "
                     f"visual or latents; methods decode {spaces}"
                 )
-        every = [*self.decoders, *self.low_level, *self.generators]
+        every = self.image_methods
+        if unknown := sorted({*self.report.show} - {*every}):
+            raise ValueError(f"report.show names {unknown[0]!r}, which makes no images")
         if twice := sorted({name for name in every if every.count(name) > 1}):
             raise ValueError(f"{twice[0]!r} names two methods that make images")
         return self

@@ -105,11 +105,7 @@ def fit_model(
 def posterior_means(
     model: Model, responses: np.ndarray, shrinkages: tuple[float, ...]
 ) -> list[np.ndarray]:
-    r"""Posterior mean target of each row, for each shrinkage of the noise covariance.
-
-    With :math:`S = Q\,\mathrm{diag}(s)\,Q^\top`, Woodbury's identity gives
-    :math:`\Sigma^{-1} = (I - Q\,\mathrm{diag}(g)\,Q^\top) / \lambda` where
-    :math:`g = (1-\lambda) s / (\lambda + (1-\lambda) s)`: no matrix of voxels by voxels is formed.
+    """Posterior mean target of each row, for each shrinkage of the noise covariance.
 
     Parameters
     ----------
@@ -122,16 +118,40 @@ def posterior_means(
     -------
     list of ndarray, (m, p)
     """
-    y = (responses[:, model.voxels].astype(np.float64) - model.mean) / model.noise + model.offset
-    w, q = model.weights, model.directions
-    ww, wq, wy, qy = w @ w.T, w @ q, w @ y.T, q.T @ y.T  # (d, d), (d, n), (d, m), (n, m)
     means = []
     for shrinkage in shrinkages:
-        g = (1 - shrinkage) * model.power / (shrinkage + (1 - shrinkage) * model.power)
-        precision = np.eye(len(w)) + (ww - (wq * g) @ wq.T) / shrinkage
-        z = np.linalg.solve(precision, (wy - (wq * g) @ qy) / shrinkage)  # (d, m)
+        precision, shift = likelihood(model, responses, shrinkage)
+        z = np.linalg.solve(np.eye(len(precision)) + precision, shift)  # (d, m)
         means.append(model.latent.restore(z.T * np.sqrt(model.latent.variance)))
     return means
+
+
+def likelihood(
+    model: Model, responses: np.ndarray, shrinkage: float
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""What responses say of the scores, :math:`A = W \Sigma^{-1} W^\top, b = W \Sigma^{-1} y`.
+
+    With :math:`S = Q\,\mathrm{diag}(s)\,Q^\top`, Woodbury's identity gives
+    :math:`\Sigma^{-1} = (I - Q\,\mathrm{diag}(g)\,Q^\top) / \lambda` where
+    :math:`g = (1-\lambda) s / (\lambda + (1-\lambda) s)`: no matrix of voxels by voxels is formed.
+
+    Parameters
+    ----------
+    model : Model
+    responses : ndarray, (m, v)
+    shrinkage : float
+        In (0, 1].
+
+    Returns
+    -------
+    ndarray, (d, d), and ndarray, (d, m)
+    """
+    y = (responses[:, model.voxels].astype(np.float64) - model.mean) / model.noise + model.offset
+    w, q = model.weights, model.directions
+    g = (1 - shrinkage) * model.power / (shrinkage + (1 - shrinkage) * model.power)
+    weighted = (w @ q) * g  # (d, n)
+    precision = (w @ w.T - weighted @ (w @ q).T) / shrinkage
+    return precision, (w @ y.T - weighted @ (q.T @ y.T)) / shrinkage
 
 
 @dataclass

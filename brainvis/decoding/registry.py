@@ -10,11 +10,13 @@ from brainvis.decoding.baselines import Mean, NearestTraining, PriorOnly, Shuffl
 from brainvis.decoding.bayesian import BayesianLinear
 from brainvis.decoding.latent import Latent
 from brainvis.decoding.linear import Ridge
+from brainvis.decoding.mixture import BayesianMixture
 from brainvis.decoding.protocol import Decoder
 from brainvis.errors import BrainvisError
 
 IMAGE_METHODS = (
     "bayesian_linear",
+    "bayesian_mixture",
     "ridge_pixels",
     "ridge_pca",
     "mean",
@@ -71,6 +73,11 @@ def image_decoder(method: str, settings: Settings) -> Decoder:
             return BayesianLinear(
                 prior=settings.prior, explained=settings.explained, bounds=(0.0, 1.0), **options
             )
+        case "bayesian_mixture":
+            return BayesianMixture(
+                prior=settings.prior, pool=settings.pool, explained=settings.explained,
+                bounds=(0.0, 1.0), **options,
+            )  # fmt: skip
         case "ridge_pixels":
             return Ridge(bounds=(0.0, 1.0), **options)
         case "ridge_pca":

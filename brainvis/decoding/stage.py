@@ -62,8 +62,9 @@ def decode(
     split_name : str
         Name of the split, recorded in the file.
     prior : Path, optional
-        `Stimuli` file of images that are no stimuli, for "bayesian_linear", "ridge_pca" and
-        "prior_only"; by default the training images of each fold serve.
+        `Stimuli` file of images that are no stimuli, for "bayesian_linear",
+        "bayesian_mixture", "ridge_pca" and "prior_only"; by default the training images
+        of each fold serve.
     features : Path, optional
         `Features` file for "nearest_training"; principal components of pixels by default.
     base : str
@@ -90,7 +91,7 @@ def decode(
     _check_settings(trials, explained, inner_folds, voxels)
     pool = None if prior is None else _prior_vectors(prior, shown)
     settings = Settings(base, voxels, explained, inner_folds, seed, pool=pool)
-    if pool is not None and {method, base} & {"bayesian_linear", "ridge_pca"}:
+    if pool is not None and {method, base} & {"bayesian_linear", "bayesian_mixture", "ridge_pca"}:
         settings = replace(settings, prior=Latent.fit(pool, explained))
     vectors = []
     for number, fold in enumerate(tqdm(folds, disable=None, desc=f"decode {method}")):

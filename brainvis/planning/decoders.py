@@ -109,7 +109,7 @@ def _image_flops(decoder: Decoder, size: Size) -> float:
     match decoder.method if decoder.method != "shuffled" else decoder.base:
         case "mean" | "prior_only":
             return 0.0
-        case "bayesian_linear":
+        case "bayesian_linear" | "bayesian_mixture":
             z = _COMPONENTS * (size.prior if decoder.prior else n)
             once = 2 * _ALPHAS * n * z * v + 6 * n * n * v + 2 * z * z * (v + 7 * z)
             return (decoder.inner_folds + 1) * once

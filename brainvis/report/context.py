@@ -35,6 +35,8 @@ class Choices:
     random_examples : int
         Examples drawn at random.
     seed : int
+    show : tuple of str
+        Methods in the grids of images, from the top; all where none is named.
     """
 
     method: str | None = None
@@ -44,6 +46,7 @@ class Choices:
     examples: int = 3
     random_examples: int = 9
     seed: int = 0
+    show: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def write_report(
     order_by: str = "pixel_correlation",
     examples: int = 3,
     random_examples: int = 9,
+    show: Sequence[str] = (),
     seed: int = 0,
 ) -> None:
     """Write one HTML file that holds everything, and optionally its figures as PNG.
@@ -124,7 +125,9 @@ def write_report(
         responses=[Responses.open(path) for path in responses],
         lineage=list(lineage),
         config=config,
-        choices=Choices(method, split, metric, order_by, examples, random_examples, seed),
+        choices=Choices(
+            method, split, metric, order_by, examples, random_examples, seed, tuple(show)
+        ),
         protocols=_with_columns(protocols, PROTOCOL_COLUMNS),
         retrieval=_with_columns(retrieval, RETRIEVAL_COLUMNS),
         differences=_with_columns(differences, DIFFERENCE_COLUMNS),

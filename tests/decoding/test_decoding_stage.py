@@ -88,7 +88,7 @@ def test_decoders_beat_baselines(world, tmp_path):
         return mean_error(world, run(world, tmp_path / "r.h5", method=method, **options))
 
     floor = min(error(name) for name in ("mean", "shuffled", "prior_only"))
-    for method in ("bayesian_linear", "ridge_pixels", "ridge_pca"):
+    for method in ("bayesian_linear", "bayesian_mixture", "ridge_pixels", "ridge_pca"):
         assert error(method) < 0.7 * floor
         assert error(method, trials="single") < 0.7 * floor
         assert error(method, prior=world / "prior.h5") < 0.7 * floor
@@ -148,7 +148,7 @@ def test_test_images_do_not_reach_predictions(world, tmp_path, method):
 
 
 def test_same_seed_same_numbers(world, tmp_path):
-    for method in ("bayesian_linear", "shuffled", "prior_only"):
+    for method in ("bayesian_linear", "bayesian_mixture", "shuffled", "prior_only"):
         first, again, other = (
             run(world, tmp_path / "r.h5", method=method, seed=seed).images() for seed in (1, 1, 2)
         )

@@ -99,7 +99,7 @@ def test_every_figure_says_simulated(built):
 
 def test_figures_are_written_beside_the_page(run, page):
     files = sorted(path.name for path in (run.folder / "figures").iterdir())
-    assert {"scores.png", "grid_ranked_01.png", "noise_ceiling_slices_0.png"} <= set(files)
+    assert {"scores_image.png", "grid_ranked_01.png", "noise_ceiling_slices_0.png"} <= set(files)
     assert len([tag for tag, _ in page.elements if tag == "img"]) == len(files)
     for path in (run.folder / "figures").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG"), path.name

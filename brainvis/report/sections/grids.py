@@ -39,7 +39,7 @@ def _rule(context: Context, method: str) -> str:
 def _pictures(context: Context, subject: str, method: str) -> list[Picture]:
     files = _files(context, subject)
     scores = context.values(method, context.choices.order_by, subject)
-    if method not in files or scores.empty:
+    if not files or scores.empty:
         return []
     metric = describe(context.choices.order_by)
     values = scores.iloc[:, 0]
@@ -70,8 +70,8 @@ def _pictures(context: Context, subject: str, method: str) -> list[Picture]:
 
 
 def _files(context: Context, subject: str) -> dict[str, Reconstructions]:
-    """Reconstructions of a subject in the headline split by method, decoders first."""
-    order = list(dict.fromkeys(context.rows()["method"]))
+    """A subject's reconstructions in the headline split: methods as chosen, or decoders first."""
+    order = list(context.choices.show) or list(dict.fromkeys(context.rows()["method"]))
     files = {
         str(made.attributes["method"]): made
         for made in context.reconstructions

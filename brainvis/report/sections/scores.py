@@ -16,6 +16,7 @@ from brainvis.report.words import interval, number, probability
 
 _FIGURE = ("correlation", "ssim", "two_way", "two_way_within_class", "top1")
 _PANELS = 6
+_SCORED = {"image": "Images.", "features": "Feature vectors decoded from responses."}
 _DETAIL_ONLY = {"ssim_legacy_columns"}  # beside SSIM it would only confuse
 
 
@@ -24,14 +25,17 @@ def build(context: Context) -> Section | None:
     if not context.scored:
         return None
     rows = context.rows()
-    metrics = figure_metrics(rows)
     caption = (
         "Dots: mean over test stimuli and subjects. Bars: 95 % bootstrap interval over stimuli. "
         "Orange: chance, for metrics without an exact level that of each method's own permuted "
         "pairing. Hollow: baselines; a decoder should lie beyond its chance and beyond every "
         "hollow dot."
     )
-    parts: list = [Picture("scores", score_panels(rows, metrics, kind=context.kind), caption)]
+    parts: list = []
+    for modality in dict.fromkeys(rows["modality"]):  # methods of one have no scores in another
+        own = where(rows, modality=modality)
+        figure = score_panels(own, figure_metrics(own), kind=context.kind)
+        parts.append(Picture(f"scores_{modality}", figure, f"{_SCORED[modality]} {caption}"))
     parts += _scatter(context)
     every = decoders_first(where(context.summary, subject=ALL))
     for split, modality in dict.fromkeys(zip(every["split"], every["modality"], strict=True)):
