@@ -22,11 +22,21 @@ TINY = {
         "brain": {"subjects": 2, "voxels": 400, "trials_per_run": 30},
     },
     "splits": {"main": {"scheme": "holdout", "test_share": 0.3}},
-    "features": {"pixels": {"kind": "pixels", "size": 8}},
+    "features": {
+        "pixels": {"kind": "pixels", "size": 8},
+        "image-text": {"kind": "open-clip"},
+        "latents": {"kind": "latents"},
+    },
     "decoders": {
         "ridge-pixels": {"method": "ridge_pixels"},
         "mean": {"method": "mean"},
     },
+    "feature_decoders": {
+        "ridge-tokens": {"method": "ridge_features", "features": "image-text", "tokens": True},
+        "ridge-latents": {"method": "ridge_features", "features": "latents"},
+    },
+    "low_level": {"ridge-low": {"decoded": "ridge-latents"}},
+    "generators": {"ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3}},
     "encoders": {
         "backbone": ["pixels"],
         "contexts": [5, 10],

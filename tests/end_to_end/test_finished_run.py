@@ -3,6 +3,7 @@
 import json
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -65,6 +66,10 @@ def test_the_containers_keep_their_contract(results):
     made = Reconstructions.open(results / "reconstructions" / name)
     assert sorted(made.ids) == sorted(splits["main"][0]["test"])
     assert made.attributes["method"] == "ridge-pixels"
+    fused = Reconstructions.open(results / "reconstructions" / name.replace("pixels", "fused"))
+    assert (fused.attributes["start"], fused.attributes["steps"]) == ("ridge-low", 3)
+    low = Reconstructions.open(results / "reconstructions" / name.replace("pixels", "low"))
+    assert np.abs(fused.images() - low.images()).max() > 0.05  # denoising went on from there
 
 
 class _Page(HTMLParser):

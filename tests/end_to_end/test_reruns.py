@@ -23,6 +23,17 @@ def test_a_decoder_setting_reruns_that_decoder_and_what_follows(workflow, settin
     }
 
 
+def test_a_setting_of_the_generator_reruns_no_decoder(workflow, settings):
+    settings["generators"]["ridge-fused"]["strength"] = 0.7
+    workflow.write(settings)
+    assert workflow.planned() == {
+        "generate_images": 2,
+        "image_features": 2,
+        "metrics": 1,
+        "report": 1,
+    }
+
+
 def test_an_evaluation_setting_reruns_evaluation_only(workflow, settings):
     settings["evaluate"]["bootstrap"] = 300
     workflow.write(settings)

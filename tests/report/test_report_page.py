@@ -79,6 +79,18 @@ def test_page_has_the_banner_and_every_section(page):
     assert links <= {f"#{name}" for name in ids if name}
 
 
+def test_grids_show_the_methods_that_were_chosen(run):
+    every = {made.attributes["method"] for made in context_of(run.arguments).reconstructions}
+    chosen = tuple(sorted(every, reverse=True)[:2])
+    context = context_of(run.arguments, choices=Choices(show=chosen))
+    grid = next(
+        one for build in ORDER if (one := build(context)) and one.anchor == "reconstructions"
+    )
+    picture = next(part for part in grid.parts if isinstance(part, Picture))
+    words = [text.get_text() for text in picture.figure.findobj(Text)]
+    assert [word for word in words if word in every] == list(chosen)
+
+
 def test_page_is_self_contained(page):
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "link", "iframe", "object", "embed", "form"}
