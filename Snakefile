@@ -50,6 +50,11 @@ if ENCODERS:
     include: "workflows/interaction.smk"
 
 
+if RUN.few_trials.shares:
+
+    include: "workflows/few.smk"
+
+
 if RUN.generators:
 
     include: "workflows/generate.smk"

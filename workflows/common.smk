@@ -5,7 +5,9 @@ from snakemake.exceptions import WorkflowError
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.commands.common import settings_text
+from brainvis.commands.brain import KEYS as BRAIN_KEYS
 from brainvis.commands.compare import KEYS as COMPARE_KEYS
+from brainvis.commands.few_score import KEYS as FEW_KEYS
 from brainvis.commands.metrics import KEYS as SCORE_KEYS
 from brainvis.commands.retrieval import KEYS as RETRIEVAL_KEYS
 from brainvis.config import find_data, run_folder, validated
@@ -200,6 +202,13 @@ def start_of(wildcards):
     return LAYOUT.images(wildcards.subject, wildcards.split, start) if start else []
 
 
+def samples_of(wildcards):
+    """All samples of the generator that a method chooses among."""
+    case, own = (wildcards.subject, wildcards.split), RUN.best_of[wildcards.method]
+    further = range(1, RUN.generators[own].samples)
+    return [LAYOUT.images(*case, own), *(LAYOUT.sample(*case, own, k) for k in further)]
+
+
 PROMPTED = "all"
 if ENCODERS and RUN.encoders.prompt_images is not None:
     PROMPTED = str(RUN.encoders.prompt_images)
@@ -226,6 +235,12 @@ BRAIN_IT = [
     for control in ("", "shuffled-")
 ]
 DECODED += BRAIN_IT
+SEEN_IMAGE = "seen-image"  # what the encoder says of the image that was seen
+PREDICTED = [
+    LAYOUT.predicted(subject, "main", method)
+    for subject in (RUN.subjects if STILL and RUN.image_methods else [])
+    for method in (*RUN.image_methods, SEEN_IMAGE)
+]
 REPORTED = {
     "stimuli": LAYOUT.stimuli if HAS_IMAGES else [],
     "images": IMAGES if HAS_IMAGES else [],
@@ -236,6 +251,8 @@ REPORTED = {
     "differences": (
         LAYOUT.metrics("differences", ".csv") if RUN.evaluate.compare else []
     ),
+    "budgets": LAYOUT.metrics("budgets", ".csv") if RUN.few_trials.shares else [],
+    "brain": LAYOUT.metrics("brain", ".csv") if PREDICTED else [],
     "responses": RESPONSES or BETAS,
     "classification": (
         LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else []

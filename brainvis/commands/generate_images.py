@@ -38,7 +38,7 @@ def generate_images(
         from brainvis.datasets import splits as named
         from brainvis.generation.stage import generate_images as generate
 
-        files = ("folder", "tokens", "start")
+        files = ("folder", "tokens", "start", "samples")
         own = {name: value for name, value in settings.items() if name not in files}
         generate(
             tokens,

@@ -30,6 +30,10 @@ def report(
     retrieval: Annotated[
         Path | None, typer.Option(help="Retrieval and collapse of decoded vectors.")
     ] = None,
+    brain: Annotated[Path | None, typer.Option(help="Summary of brain correlations.")] = None,
+    budgets: Annotated[
+        Path | None, typer.Option(help="New subjects by number of training trials.")
+    ] = None,
     differences: Annotated[
         Path | None, typer.Option(help="Paired differences between methods.")
     ] = None,
@@ -74,6 +78,8 @@ def report(
             figures=made["figures"],
             protocols=protocols,
             retrieval=retrieval,
+            brain=brain,
+            budgets=budgets,
             differences=differences,
             classification=classification,
             recovery=betas,
@@ -97,6 +103,8 @@ def report(
             "responses": responses,
             "protocols": protocols,
             "retrieval": retrieval,
+            "brain": brain,
+            "budgets": budgets,
             "differences": differences,
             "classification": classification,
             "betas": betas,

@@ -159,6 +159,13 @@ class Generator(Section):
     )
     steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
     guidance: float | None = Field(default=None, ge=0, description="Classifier-free guidance.")
+    samples: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Samples of each image; above 1 the method <name>-best keeps the one whose "
+        "predicted response is most like the measured one.",
+    )
     batch: int = Field(default=16, ge=1, description="Images at a time; lower it if memory ends.")
     device: str = Field(default="auto", description="auto, cpu or cuda.")
 

@@ -142,7 +142,7 @@ def evaluate(
         tables.write(pd.DataFrame(protocols, columns=columns), out_protocols)
     evaluated += _evaluate_spaces(true_features, image_features, seen, "image", options)
     evaluated += _evaluate_spaces(true_features, decoded, seen, "features", options)
-    _write(evaluated, out_table, out_summary, baselines, bootstrap, interval, seed)
+    write_scores(evaluated, out_table, out_summary, baselines, bootstrap, interval, seed)
 
 
 def _evaluate_reconstruction(
@@ -234,7 +234,7 @@ def _evaluate_space(
     )
 
 
-def _write(
+def write_scores(
     evaluated: list[Evaluated],
     out_table: Path,
     out_summary: Path,
@@ -243,15 +243,26 @@ def _write(
     interval: str,
     seed: int,
 ) -> None:
-    parts, nulls = [], {}
+    """Write the tidy table of scores and its summary; see `evaluate`.
+
+    A score without permuted pairings is one that has no chance level.
+
+    Raises
+    ------
+    BrainvisError
+        Nothing to write, or two files of one method, subject and split.
+    """
+    parts, nulls, known = [], {}, set()
     for one in evaluated:
         for score in one.scores:
             key = _key(one.labels, score.metric)
-            if key in nulls:
+            if key in known:
                 raise BrainvisError(
                     "scored twice: two files have the same labels", field="method", found=key
                 )
-            nulls[key] = Null(score.null, score.null_mean, score.chance)
+            known.add(key)
+            if len(score.null):
+                nulls[key] = Null(score.null, score.null_mean, score.chance)
             columns = {**one.labels, "metric": score.metric, "stimulus": one.stimuli}
             columns |= {"value": score.values, "protocol": one.protocol}
             parts.append(pd.DataFrame(columns)[tables.COLUMNS])

@@ -104,6 +104,8 @@ class Context:
     choices: Choices
     protocols: pd.DataFrame | None = None
     retrieval: pd.DataFrame | None = None
+    brain: pd.DataFrame | None = None
+    budgets: pd.DataFrame | None = None
     differences: pd.DataFrame | None = None
     classification: pd.DataFrame | None = None
     recovery: pd.DataFrame | None = None

@@ -12,9 +12,11 @@ from brainvis.artifacts import manifest as manifests
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
+from brainvis.evaluate.brain_stage import CEILING, SEEN, describe_groups
 from brainvis.evaluate.summary import ALL
 from brainvis.paths import Layout
 from brainvis.report.context import where
+from brainvis.report.sections.budgets import text_rows
 from brainvis.report.sections.categories import by_category
 
 _TABLES = {
@@ -39,7 +41,8 @@ def results_page(layout: Layout, config: dict) -> str:
     BrainvisError
         When the run has made no table yet.
     """
-    paths = {name: Path(layout.metrics(name, ".csv")) for name in ("summary", *_TABLES)}
+    names = ("summary", "brain", "budgets", *_TABLES)
+    paths = {name: Path(layout.metrics(name, ".csv")) for name in names}
     encoded = sorted(Path(layout.root / "metrics").glob("sub-*_encoders.csv"))
     made = [path for path in [*paths.values(), *encoded] if path.is_file()]
     if not made:
@@ -56,6 +59,10 @@ def results_page(layout: Layout, config: dict) -> str:
     ]
     if paths["summary"].is_file():
         parts += _scores(layout, paths["summary"], config)
+    if paths["budgets"].is_file():
+        parts += _budgets(tables.read(paths["budgets"]))
+    if paths["brain"].is_file():
+        parts += _brain(tables.read(paths["brain"]))
     for name, title in _TABLES.items():
         if paths[name].is_file():
             table = tables.read(paths[name])
@@ -80,6 +87,27 @@ def _scores(layout: Layout, summary: Path, config: dict) -> list[str]:
     method = _headline(config, rows)
     scores = tables.read(Path(layout.metrics("scores", ".parquet")))
     return [*parts, f"## By category, `{method}`", _categories(scores, category, method)]
+
+
+def _budgets(table: pd.DataFrame) -> list[str]:
+    """Decoding of new subjects by number of training trials."""
+    return [
+        "## New subject, few trials: two-way identification of decoded vectors",
+        "Brain-IT's network stays as it is and learns of the subject from that share of its "
+        "training trials; ridge from the same. Of all trials: part of the decoder's own two-way "
+        "above chance (0.5) from all of them. Above ridge: paired difference.",
+        markdown(text_rows(table.to_dict("records"))),
+    ]
+
+
+def _brain(table: pd.DataFrame) -> list[str]:
+    """Brain correlation, with the noise ceiling and the encoder's own limit among the rows."""
+    return [
+        "## Brain correlation: predicted response to the reconstruction, measured one to the image",
+        f"Over voxels. {describe_groups()}. `{CEILING}`: a prediction without error; `{SEEN}`: the "
+        "encoder on the seen image. Methods that end in `-best` were chosen by this encoder.",
+        _matrix(where(table, subject=ALL)),
+    ]
 
 
 def _encoders(table: pd.DataFrame) -> list[str]:

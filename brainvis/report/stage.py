@@ -12,6 +12,7 @@ from brainvis.containers import SIMULATED, Reconstructions, Responses, Stimuli
 from brainvis.encoding.selectivity import Selectivity
 from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
+from brainvis.evaluate.budgets import COLUMNS as BUDGET_COLUMNS
 from brainvis.evaluate.decoded import COLUMNS as RETRIEVAL_COLUMNS
 from brainvis.evaluate.differences import COLUMNS as DIFFERENCE_COLUMNS
 from brainvis.evaluate.reader import PROTOCOL_COLUMNS
@@ -38,6 +39,8 @@ def write_report(
     figures: Path | None = None,
     protocols: Path | None = None,
     retrieval: Path | None = None,
+    brain: Path | None = None,
+    budgets: Path | None = None,
     differences: Path | None = None,
     classification: Path | None = None,
     recovery: Path | None = None,
@@ -82,6 +85,11 @@ def write_report(
         How each metric was taken, from `brainvis.evaluate.stage`.
     retrieval : path, optional
         Retrieval and spread of decoded vectors, from `brainvis.evaluate.decoded`.
+    brain : path, optional
+        Brain correlation, the summary from `brainvis.evaluate.brain_stage`.
+    budgets : path, optional
+        What a new subject's decoding is worth by number of trials, from
+        `brainvis.evaluate.budgets`.
     differences : path, optional
         Paired differences, from `brainvis.evaluate.differences`.
     classification : path, optional
@@ -130,6 +138,8 @@ def write_report(
         ),
         protocols=_with_columns(protocols, PROTOCOL_COLUMNS),
         retrieval=_with_columns(retrieval, RETRIEVAL_COLUMNS),
+        brain=None if brain is None else tables.read(brain),
+        budgets=_with_columns(budgets, BUDGET_COLUMNS),
         differences=_with_columns(differences, DIFFERENCE_COLUMNS),
         classification=None if classification is None else tables.read(classification),
         recovery=None if recovery is None else tables.read(recovery),

@@ -34,9 +34,12 @@ TINY = {
     "feature_decoders": {
         "ridge-tokens": {"method": "ridge_features", "features": "image-text", "tokens": True},
         "ridge-latents": {"method": "ridge_features", "features": "latents"},
+        "ridge-vectors": {"method": "ridge_features", "features": "pixels"},
     },
     "low_level": {"ridge-low": {"decoded": "ridge-latents"}},
-    "generators": {"ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3}},
+    "generators": {
+        "ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3, "samples": 2}
+    },
     "encoders": {
         "backbone": ["pixels"],
         "contexts": [5, 10],
@@ -52,6 +55,7 @@ TINY = {
     "interaction": {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
     },
+    "few_trials": {"shares": [8, 4]},
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},
 }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from brainvis.report.context import Context
 from brainvis.report.section import Section
 from brainvis.report.sections import (
+    brain,
+    budgets,
     categories,
     classification,
     clusters,
@@ -33,6 +35,8 @@ ORDER: Sequence[Callable[[Context], Section | None]] = (
     scores.build,
     differences.build,
     retrieval.build,
+    budgets.build,
+    brain.build,
     subjects.build,
     categories.build,
     reliability.build,
