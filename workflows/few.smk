@@ -57,7 +57,6 @@ rule few_transfer:
         network=LAYOUT.interaction("{model}"),
         reference=LAYOUT.interaction_voxels("{model}"),
         responses=LAYOUT.few_responses("{subject}", "{share}"),
-        in_context=LAYOUT.in_context,
         population=LAYOUT.known_voxels,
         features=LAYOUT.features("population"),
         clusters=lambda w: LAYOUT.clusters(own_model(w).clusters),
@@ -84,8 +83,7 @@ rule few_transfer:
     shell:
         "brainvis few transfer --config {params.config:q} --model {wildcards.model} "
         "--network {input.network} --reference {input.reference} --responses {input.responses} "
-        "--in-context {input.in_context} --population {input.population} "
-        "--features {input.features} --clusters {input.clusters} --splits {input.splits} "
+        "--population {input.population} --features {input.features} --clusters {input.clusters} --splits {input.splits} "
         "--voxels {output} --log {log}"
 
 

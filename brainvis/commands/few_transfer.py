@@ -16,7 +16,6 @@ def few_transfer(
     network: Annotated[Path, typer.Option(help="Folder of the trained network.")],
     reference: Annotated[Path, typer.Option(help="Voxel embeddings that it was trained with.")],
     responses: Annotated[Path, typer.Option(help="Responses of the new subject, few trials.")],
-    in_context: Annotated[Path, typer.Option(help="Folder of the in-context encoder.")],
     population: Annotated[Path, typer.Option(help="Known voxels.")],
     features: Annotated[Path, typer.Option(help="Population features of the stimuli.")],
     clusters: Annotated[Path, typer.Option(help="Fitted clusters of the network.")],
@@ -33,7 +32,7 @@ def few_transfer(
         from brainvis.decoding.few_stage import transfer_few
 
         transfer_few(
-            network, reference, responses, in_context, population, features, clusters,
+            network, reference, responses, population, features, clusters,
             named.read(splits, split)[0], made["voxels"],
         )  # fmt: skip
 
@@ -44,7 +43,6 @@ def few_transfer(
             "network": network,
             "reference": reference,
             "responses": responses,
-            "in_context": in_context,
             "population": population,
             "features": features,
             "clusters": clusters,

@@ -1,87 +1,96 @@
-"""A new subject's voxels from few trials: their tuning, and where it places them among known ones.
+"""A new subject's voxels from few trials: where they lie among known ones.
 
 Brain-IT (arXiv 2510.25976) starts a new voxel at the nearest known one and learns from there. From
-a handful of trials nothing can be learned by gradient and the nearest voxel is a guess. So the
-voxel's tuning is estimated first, with the population of known voxels as its prior (the in-context
-encoder), and the embedding is what known voxels of that tuning have on average: linear regression
-from tuning to learned embedding, over known voxels.
+a handful of trials the nearest voxel is a guess, and a gradient step a worse one. So a new voxel
+takes the expected embedding over all known ones, each weighted by the probability that its tuning
+is the new one's: a voxel of which the trials say little comes out between all, hence small, and
+the network trusts it little.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from brainvis.errors import BrainvisError
 
-_PENALTY = 1e-3  # of the map from tuning to embeddings, in variances of the tuning
-_LEAST = 1e-6  # standard deviation of responses that counts as none
+_MOST = 0.95  # share of variance that a known voxel's tuning may be of its response
+_LEAST = 1e-3
+_BLOCK = 1000  # new voxels at a time
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """Linear tuning of v voxels, on d image features, as an encoder estimated it.
-
-    `weights` (v, d) and `intercept` (v,) in units of the responses; `noise` (v,) variance of a
-    single response around it.
-    """
-
-    weights: np.ndarray
-    intercept: np.ndarray
-    noise: np.ndarray
-
-
-def units(tuning: Tuning, features: np.ndarray, repeats: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each voxel's mean response to images, as the tuning has them.
-
-    A handful of responses tells neither; the tuning and the features of all training images do.
+def signal_share(answers: np.ndarray, known: float, new: float) -> np.ndarray:
+    """Share of variance that tuning is of a mean over `new` trials, (k,).
 
     Parameters
     ----------
-    tuning : Tuning
-    features : (n, d)
-        Of training images, whether the subject saw them or not.
-    repeats : float
-        Trials that a response is the mean of.
-
-    Returns
-    -------
-    mean, scale : (v,)
-        `scale` is infinite for a voxel that does not vary.
+    answers : (n, k)
+        Predicted responses of known voxels to training images, in standard deviations of means over
+        `known` trials; what is left of the variance is noise.
+    known, new : float
     """
-    answers = features @ tuning.weights.T  # (n, v)
-    mean = answers.mean(axis=0) + tuning.intercept
-    scale = np.sqrt(answers.var(axis=0) + tuning.noise / repeats)
-    return mean, np.where(scale > _LEAST, scale, np.inf)
+    share = np.clip(answers.var(axis=0), _LEAST, _MOST)
+    return share / (share + known / new * (1 - share))
 
 
-def place(weights: np.ndarray, known: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Embeddings of voxels by their tuning, (v, e) float32.
+def chances(values: np.ndarray, answers: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Probability of each known voxel's tuning as that of each new voxel, (v, k) rows of sum 1.
+
+    Normal noise, every known voxel alike before the first trial. The new voxel's mean and scale are
+    those of its responses; its signal-to-noise ratio is that of the known voxel, so that responses
+    like no known voxel's speak for the unreliable ones.
 
     Parameters
     ----------
-    weights : (v, d)
-        Tuning of the new voxels, per standard deviation of their responses.
-    known : (k, d)
-        Tuning of known voxels in the same units.
-    learned : (k, e)
-        Their embeddings.
+    values : (n, v)
+        Responses of new voxels to n images, two or more.
+    answers : (n, k)
+        Of known voxels to the same images, in standard deviations over all training images.
+    signal : (k,)
+        See `signal_share`.
+    """
+    count = len(values)
+    spread = values.std(axis=0, ddof=1)
+    z = (values - values.mean(axis=0)) / np.where(spread > 0, spread, np.inf)  # (n, v)
+    expected = (answers - answers.mean(axis=0)) * np.sqrt(signal)  # (n, k)
+    missed = np.square(z).sum(axis=0)[:, None] + np.square(expected).sum(axis=0)
+    missed -= 2 * z.T @ expected  # (v, k)
+    log = -0.5 * ((count - 1) * np.log(1 - signal) + missed / (1 - signal))
+    log -= log.max(axis=1, keepdims=True)
+    weights = np.exp(log)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def expected_embeddings(
+    values: np.ndarray, answers: np.ndarray, signal: np.ndarray, embeddings: np.ndarray
+) -> np.ndarray:
+    """Expected embedding of each new voxel over known ones, (v, e) float32.
+
+    Parameters
+    ----------
+    values, answers, signal
+        See `chances`.
+    embeddings : (k, e)
+        Of the known voxels.
 
     Raises
     ------
     BrainvisError
-        Tables that do not belong together, or fewer than two known voxels.
+        Fewer than two images, tables that do not belong together, responses that are not finite.
     """
-    if len(known) != len(learned) or len(known) < 2 or known.shape[1] != weights.shape[1]:
+    shapes = values.shape, answers.shape, signal.shape, embeddings.shape
+    matching = len(values) == len(answers) and answers.shape[1] == len(signal) == len(embeddings)
+    if len(values) < 2 or not matching:
         raise BrainvisError(
-            "needs tuning and embedding of the same known voxels, on the features of the new ones",
-            field="known, learned, weights",
-            found=(known.shape, learned.shape, weights.shape),
+            "needs two images, and all tables of the same images and known voxels",
+            field="values, answers, signal, embeddings",
+            found=shapes,
         )
-    centre, middle = known.mean(axis=0), learned.mean(axis=0)
-    x = (known - centre).astype(np.float64)
-    gram = x.T @ x
-    gram += _PENALTY * len(x) * np.mean(np.diag(gram) / len(x)) * np.eye(len(gram))
-    found = np.linalg.solve(gram, x.T @ (learned - middle))
-    return ((weights - centre) @ found + middle).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise BrainvisError(
+            "holds values that are not finite", field="values", found="responses to few trials"
+        )
+    parts = [
+        chances(values[:, first : first + _BLOCK], answers, signal) @ embeddings
+        for first in range(0, values.shape[1], _BLOCK)
+    ]
+    return np.concatenate(parts).astype(np.float32)

@@ -7,28 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from brainvis.artifacts import hdf5
 from brainvis.clusters.methods import Voxels
 from brainvis.clusters.stage import Clusters
-from brainvis.containers import Features, Responses
+from brainvis.containers import Features, Responses, row_numbers
 from brainvis.datasets.splits import Fold
-from brainvis.decoding.few import Tuning, place, units
+from brainvis.decoding.few import expected_embeddings, signal_share
 from brainvis.decoding.interaction_files import Trained, read_network
-from brainvis.encoding.in_context import adapt
-from brainvis.encoding.in_context_stage import read_network as read_in_context
 from brainvis.encoding.population_stage import KnownVoxels
 from brainvis.encoding.universal_embeddings import Embeddings, voxel_rows, write_embeddings
 from brainvis.encoding.weights import training_responses
 from brainvis.errors import BrainvisError
+
+_FLAT = 1e-6  # standard deviation of predicted answers that counts as none
 
 
 def transfer_few(
     network: Path,
     reference: Path,
     responses: Path,
-    in_context: Path,
     population: Path,
     features: Path,
     clusters: Path,
@@ -43,10 +41,8 @@ def transfer_few(
         Outputs of `brainvis.decoding.interaction_stage.train_interaction`.
     responses : Path
         `Responses` of the new subject. What its training trials say is all that is used.
-    in_context : Path
-        Trained in-context encoder, which estimates each voxel's tuning.
     population, features : Path
-        Known voxels, and features of the stimuli, that it was trained with.
+        Known voxels, and the features of the stimuli that their tuning is on.
     clusters : Path
         Clusters of known voxels that the network was trained on; the new ones are assigned.
     fold : Fold
@@ -56,33 +52,34 @@ def transfer_few(
     Raises
     ------
     BrainvisError
-        Files that do not belong together, unusable trials (see
-        `brainvis.encoding.in_context.check_context`).
+        Files that do not belong together, unusable trials (see `few.expected_embeddings`).
     """
-    opened, known = read_network(network), _Known.open(reference, population)
-    _check(opened, known, Clusters.open(clusters), network)
+    opened, known, fitted = (
+        read_network(network),
+        _Known.open(reference, population),
+        Clusters.open(clusters),
+    )
+    _check(opened, known, fitted, network)
     source, space = Responses.open(responses), Features.open(features)
     ids, values = training_responses(source, fold.train, None, 0)
-    weights, noise = adapt(
-        read_in_context(in_context),
-        torch.from_numpy(space.pooled(ids)),
-        torch.from_numpy(values.T.copy()),
-    )
-    per_mean = _repeats(source, ids)
-    tuning = Tuning(weights[:, :-1].numpy(), weights[:, -1].numpy(), noise.numpy() * per_mean)
-    shown = np.array(sorted(set(fold.train) & set(space.ids.tolist())), dtype=str)
-    mean, scale = units(tuning, space.pooled(shown), _repeats(source, np.array(fold.test)))
-    scaled = tuning.weights / scale[:, None]
+    every = np.array(sorted(set(fold.train) & set(space.ids.tolist())), dtype=str)
+    answers = space.pooled(every) @ known.tuning.T  # (images, k)
+    # the network's mean responses are over as many trials as those that it decodes
+    usual = _repeats(source, np.array(fold.test))
+    signal = signal_share(answers, usual, _repeats(source, ids))
+    rows = row_numbers(every, ids, space.path)
+    seen = ((answers - answers.mean(axis=0)) / np.maximum(answers.std(axis=0), _FLAT))[rows]
+    both = np.hstack([known.learned, known.initial])
+    found = expected_embeddings(values, seen, signal, both)
+    learned, initial = np.split(found, [known.learned.shape[1]], axis=1)
     table = voxel_rows(source.subject, source.voxels)
-    table["cluster"] = _assigned(
-        Clusters.open(clusters), place(scaled, known.tuning, known.initial), table
-    )
+    table["cluster"] = _assigned(fitted, initial, table)
     write_embeddings(
         voxels,
-        place(scaled, known.tuning, known.learned),
+        learned,
         table,
-        mean=mean,
-        scale=np.where(np.isfinite(scale), scale, 0),
+        mean=values.mean(axis=0),
+        scale=values.std(axis=0, ddof=1),
         encoder=opened.digest,
         space="functional gauge",
         kind=source.kind,
@@ -138,18 +135,19 @@ def _check(opened: Trained, known: _Known, clusters: Clusters, network: Path) ->
 
 def _repeats(source: Responses, ids: np.ndarray) -> float:
     """Trials of each of these stimuli, on average."""
-    return float(source.trials["stimulus_id"].isin(ids).sum()) / len(ids)
+    shown = source.trials["stimulus_id"].to_numpy(dtype=str)
+    return float(np.isin(shown, ids).sum()) / len(ids)
 
 
 def _assigned(clusters: Clusters, embeddings: np.ndarray, table: pd.DataFrame) -> np.ndarray:
     """Cluster of each voxel by its embedding in the functional gauge, (v,) int64."""
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    axes = next(a for a in (["x", "y", "z"], ["i", "j", "k"]) if set(a) <= set(table))
+    axes = ["x", "y", "z"] if "x" in table else ["i", "j", "k"]
     voxels = Voxels(
         embeddings / np.where(length > 0, length, 1),
         table["subject"].to_numpy(dtype=str),
         table["index"].to_numpy(dtype=int),
-        table[axes].to_numpy(dtype=float),
+        np.column_stack([table[name].to_numpy(dtype=float) for name in axes]),
         table["roi"].to_numpy(dtype=str),
     )
     return clusters.model().memberships(voxels).argmax(axis=1).astype(np.int64)

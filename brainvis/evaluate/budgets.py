@@ -133,9 +133,9 @@ def _values(known: Features, budgets: Sequence[Budget], method: str) -> pd.DataF
 
 def _learned(responses: Path, fold: Fold) -> tuple[int, int]:
     """Training trials of a file, and how many stimuli they show."""
-    shown = Responses.open(responses).trials["stimulus_id"]
-    own = shown[shown.isin(fold.train)]
-    return len(own), own.nunique()
+    shown = Responses.open(responses).trials["stimulus_id"].to_numpy(dtype=str)
+    own = shown[np.isin(shown, fold.train)]
+    return len(own), len(np.unique(own))
 
 
 def _name(decoded: Path) -> str:

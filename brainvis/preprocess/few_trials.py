@@ -70,7 +70,7 @@ def write_few(
         kept = Path(folder) / "betas.h5"
         write_responses(
             kept, source.betas(rows), source.trials.iloc[rows].reset_index(drop=True),
-            source.voxels[place], **attributes, share=share,
+            source.voxels.loc[:, place], **attributes, share=share,
         )  # fmt: skip
         write_normalised(kept, out, train_ids=train_ids, by=by)
 

@@ -76,7 +76,10 @@ def _table(rows: pd.DataFrame, metrics: list[str]) -> Table:
     methods = [m for m in methods if m not in LIMITS] + [m for m in LIMITS if m in methods]
     cells = {(row["method"], row["metric"]): row for row in records(rows)}
     lines = [
-        [Cell(LIMITS.get(method, method)), *(_cell(cells.get((method, m))) for m in metrics)]
+        [
+            Cell(str(LIMITS.get(method, method))),
+            *(_cell(cells.get((method, m))) for m in metrics),
+        ]
         for method in methods
     ]
     chance = [cells[next(key for key in cells if key[1] == m and key[0] not in LIMITS)] for m in

@@ -29,7 +29,7 @@ def build(context: Context) -> Section | None:
     text = (
         "The network stays as it was trained on other subjects. From the first part of a new "
         "subject's training trials alone come the normalisation of its responses, its voxels' "
-        "tuning (in-context encoder) and their clusters; nothing else of the subject is read. "
+        "embeddings (expected over known voxels) and clusters; nothing else of it is read. "
         "Ridge to the same vectors learns from the same trials. Single-trial betas are those of "
         "the whole recording: their GLM saw all runs, as for published results from one session."
     )
