@@ -195,16 +195,24 @@ def generation(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Itera
         card = read_json(find_checkpoint(one.folder) / "generator.json")
         steps = one.steps or int(card["defaults"]["steps"])
         jobs, batch = size.subjects * len(config.splits), min(one.batch, size.test)
-        images = jobs * size.test
-        yield Estimate(
-            "generate_images",
-            jobs,
-            resident(DIFFUSERS, 1.5 * learned * F4, 6.0 * batch * side**2 * largest * F4),
-            jobs * images_disk(size.test, side),
-            learned,
-            jobs * steps * -(-size.test // batch),
-            2.0 * steps * images * learned * (side / 8) ** 2 / 4,
-        )
+        memory = resident(DIFFUSERS, 1.5 * learned * F4, 6.0 * batch * side**2 * largest * F4)
+        disk = images_disk(size.test, side)
+        for rule, count in (
+            ("generate_images", jobs),
+            ("generate_sample", (one.samples - 1) * jobs),
+        ):
+            yield Estimate(
+                rule,
+                count,
+                memory,
+                count * disk,
+                learned,
+                count * steps * -(-size.test // batch),
+                2.0 * steps * count * size.test * learned * (side / 8) ** 2 / 4,
+            )
+        if one.samples > 1:
+            responses = averaged(size, size.train) + one.samples * size.test * size.voxels * F8
+            yield Estimate("generate_best", jobs, resident(TRAINING, responses), jobs * disk)
 
 
 def _checkpoint(one: Generator) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from brainvis.planning import (
     encoders,
     evaluation,
     features,
+    few,
     in_context,
     networks,
 )
@@ -47,6 +48,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
         *networks.generation(config, size, spaces),
+        *few.stages(config, size, spaces),
         *evaluation.stages(config, size, spaces),
     ]
     return merged([one for one in found if one.jobs])
