@@ -44,7 +44,7 @@ def test_many_trials_name_the_known_voxel_and_few_leave_it_open():
         found = chances(values, answers[:images], signal)
         assert found.shape == (100, 30) and np.allclose(found.sum(1), 1)
         right.append(found[np.arange(100), own].mean())
-    assert right[0] < 0.3 < 0.4 < right[1] < 0.9 < right[2]
+    assert right[0] < 0.4 < right[1] < 0.9 < right[2]
     assert right == sorted(right)
 
 
