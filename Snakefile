@@ -50,6 +50,11 @@ if ENCODERS:
     include: "workflows/interaction.smk"
 
 
+if RUN.joint:
+
+    include: "workflows/joint.smk"
+
+
 if RUN.generators:
 
     include: "workflows/generate.smk"

@@ -32,7 +32,7 @@ GROUPS = {
     ),
     "generate": (
         "Images from what was decoded: the low-level branch, then diffusion models.",
-        ("low_level", "images", "select"),
+        ("low_level", "joint", "images", "select"),
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",

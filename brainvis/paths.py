@@ -151,6 +151,10 @@ class Layout:
         """Its voxel embeddings of a new subject."""
         return self._path("interaction", "voxels", ".h5", sub=subject, model=model)
 
+    def tuned_generator(self, model: str) -> str:
+        """Generator that was tuned together with a Brain-Interaction Transformer."""
+        return self._path("interaction", "generator", "", model=model)
+
     def synthetic(self, subject: str) -> str:
         """Predicted responses to images that no subject saw."""
         return self._path("encoding", "synthetic", ".h5", sub=subject)
