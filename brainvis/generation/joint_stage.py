@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
+import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils import PrepareForLaunch, patch_environment
+from accelerate.utils import patch_environment
 from torch import Tensor
 
 from brainvis.containers import Responses, Stimuli
@@ -28,6 +29,7 @@ from brainvis.generation.registry import open_generator
 from brainvis.generation.tuning import Denoiser, write_generator
 
 _AT_ONCE = 32  # images that are encoded together
+_HOST = "127.0.0.1"  # several processes are those of one machine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,19 +104,26 @@ def tune_jointly(
         raise BrainvisError(
             f"this machine has {torch.cuda.device_count()}", field="devices", found=devices
         )
-    kind = "MULTI_CPU" if on_cpu else "MULTI_GPU"
-    with tempfile.NamedTemporaryFile() as meeting:  # where the processes find each other
-        surroundings = {
-            "world_size": str(devices),
-            "accelerate_debug_rdv_file": meeting.name,
-            "accelerate_use_cpu": "yes" if on_cpu else "no",
-            "omp_num_threads": str(max(1, torch.get_num_threads() // devices)),
-        }
-        with patch_environment(**surroundings):
-            launched = PrepareForLaunch(_tune, kind, debug=on_cpu)
-            torch.multiprocessing.start_processes(
-                launched, args=given, nprocs=devices, start_method="spawn"
-            )
+    with socket.socket() as found:  # a free port, where the processes find each other
+        found.bind((_HOST, 0))
+        port = found.getsockname()[1]
+    surroundings = {
+        "world_size": devices,
+        "master_addr": _HOST,
+        "master_port": port,
+        "accelerate_use_cpu": on_cpu,
+        "omp_num_threads": max(1, torch.get_num_threads() // devices),
+    }
+    with patch_environment(**surroundings):
+        torch.multiprocessing.start_processes(
+            _process, args=given, nprocs=devices, start_method="spawn"
+        )
+
+
+def _process(number: int, *given: Any) -> None:
+    """One of several processes."""
+    with patch_environment(rank=number, local_rank=number):
+        _tune(*given)
 
 
 def _tune(
