@@ -250,6 +250,10 @@ class RunConfig(Section):
         tuned = {name: self.interaction[one.model] for name, one in self.joint.items()}
         return {**self.interaction, **tuned}
 
+    def generator_folder(self, name: str) -> str:
+        """Checkpoint folder that a generator of that folder or joint training begins with."""
+        return self.joint[name].generator if name in self.joint else name
+
     @property
     def decoded_spaces(self) -> dict[str, str]:
         """Feature space that each method decodes from responses, by the method's name."""

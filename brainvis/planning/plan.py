@@ -12,6 +12,7 @@ from brainvis.planning import (
     evaluation,
     features,
     in_context,
+    joint,
     networks,
 )
 from brainvis.planning.estimate import Estimate
@@ -46,6 +47,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *in_context.stages(config, size, spaces),
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
+        *joint.stages(config, size, spaces),
         *networks.generation(config, size, spaces),
         *evaluation.stages(config, size, spaces),
     ]
