@@ -114,10 +114,14 @@ def tune_jointly(
         "accelerate_use_cpu": on_cpu,
         "omp_num_threads": max(1, torch.get_num_threads() // devices),
     }
-    with patch_environment(**surroundings):
-        torch.multiprocessing.start_processes(
-            _process, args=given, nprocs=devices, start_method="spawn"
-        )
+    try:
+        with patch_environment(**surroundings):
+            torch.multiprocessing.start_processes(
+                _process, args=given, nprocs=devices, start_method="spawn"
+            )
+    except torch.multiprocessing.ProcessRaisedException as error:
+        said = str(error).strip().splitlines()[-1]
+        raise BrainvisError("a process failed", field="devices", found=said) from error
 
 
 def _process(number: int, *given: Any) -> None:
