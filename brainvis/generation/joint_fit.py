@@ -8,6 +8,7 @@ with twice the batch.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -173,7 +174,7 @@ def fit(
                 done = (epoch + number / len(work)) / plan.epochs
                 rise = min(1.0, (epoch * len(work) + number + 1) * 10 / len(work))
                 for group in optimiser.param_groups:
-                    group["lr"] = plan.rate * rise * 0.5 * (1 + np.cos(np.pi * done))
+                    group["lr"] = plan.rate * rise * 0.5 * (1 + math.cos(math.pi * done))
                 step = _Step(plan, epoch, number, one, images, latents, accelerator)
                 with accelerator.accumulate(model):
                     loss, change = step.losses(model, joint, start, table)
