@@ -55,6 +55,11 @@ if RUN.few_trials.shares:
     include: "workflows/few.smk"
 
 
+if RUN.joint:
+
+    include: "workflows/joint.smk"
+
+
 if RUN.generators:
 
     include: "workflows/generate.smk"

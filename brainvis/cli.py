@@ -36,7 +36,7 @@ GROUPS = {
     ),
     "generate": (
         "Images from what was decoded: the low-level branch, then diffusion models.",
-        ("low_level", "images", "select", "best"),
+        ("low_level", "joint", "images", "select", "best"),
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",

@@ -174,6 +174,10 @@ class Layout:
         own = {"sub": subject, "share": str(share), "method": method}
         return self._path("few", "features", ".h5", **own)
 
+    def tuned_generator(self, model: str) -> str:
+        """Generator that was tuned together with a Brain-Interaction Transformer."""
+        return self._path("interaction", "generator", "", model=model)
+
     def synthetic(self, subject: str) -> str:
         """Predicted responses to images that no subject saw."""
         return self._path("encoding", "synthetic", ".h5", sub=subject)

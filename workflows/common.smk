@@ -170,7 +170,19 @@ def embeddings_of(subject):
 
 def own_model(wildcards):
     """Settings of the model of a job."""
-    return RUN.interaction[wildcards.model]
+    return RUN.brain_models[wildcards.model]
+
+
+def began_as(wildcards):
+    """Name of the model that a jointly tuned one began as; its own otherwise."""
+    tuned = RUN.joint.get(wildcards.model)
+    return tuned.model if tuned else wildcards.model
+
+
+def tuned_folder(wildcards):
+    """Generator of this run that images are drawn by; nothing where it comes from outside."""
+    folder = RUN.generators[wildcards.method].folder
+    return LAYOUT.tuned_generator(folder) if folder in RUN.joint else []
 
 
 def spaces_of(wildcards):
@@ -182,6 +194,12 @@ def unseen_of(wildcards):
     """Features of images that no subject saw, where the data set has such images."""
     spaces = own_model(wildcards).spaces if SIMULATED else []
     return [LAYOUT.prior_features(space) for space in spaces]
+
+
+def contrasted_of(wildcards):
+    """Keys of the feature spaces whose scales a contrastive loss needs to know."""
+    own = own_model(wildcards)
+    return [f"features.{space}" for space in own.spaces] if own.contrast else []
 
 
 def voxels_of(wildcards):
@@ -230,7 +248,7 @@ else:
 BRAIN_IT = [
     LAYOUT.decoded(subject, "main", f"{model}-{control}{space}")
     for subject in RUN.subjects
-    for model, own in RUN.interaction.items()
+    for model, own in RUN.brain_models.items()
     for space in own.spaces
     for control in ("", "shuffled-")
 ]

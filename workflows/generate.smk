@@ -45,6 +45,7 @@ rule generate_images:
             w.subject, w.split, RUN.generators[w.method].tokens
         ),
         start=start_of,
+        generator=tuned_folder,
         splits=SPLITS,
     output:
         LAYOUT.images("{subject}", "{split}", "{method}"),
@@ -67,7 +68,7 @@ rule generate_images:
     params:
         config=settings("generators.{method}"),
         code=code("generate_images"),
-        start=options(start="--start"),
+        start=options(start="--start", generator="--generator"),
     message:
         "Generating images of subject {wildcards.subject} by {wildcards.method}"
     shell:

@@ -145,7 +145,8 @@ class Generator(Section):
     """Images from decoded tokens by a local diffusion model (brainvis/generation)."""
 
     folder: RelativePath = Field(
-        default="foundation/generator", description="Checkpoint folder, in data/ or a data root."
+        default="foundation/generator",
+        description="Checkpoint folder, in data/ or a data root; or a name under `joint`.",
     )
     tokens: Name = Field(
         description="Method that decodes the tokens: a feature decoder, or <interaction>-<space>."

@@ -17,6 +17,7 @@ from brainvis.config.data import (
 )
 from brainvis.config.encoders import Clusters, Encoders
 from brainvis.config.interaction import FewTrials, Interaction
+from brainvis.config.joint import Joint
 from brainvis.config.models import (
     Decoder,
     FeatureDecoder,
@@ -120,6 +121,7 @@ class RunConfig(Section):
     clusters: Clusters = Clusters()
     interaction: dict[Name, Interaction] = Field(default_factory=dict)
     few_trials: FewTrials = FewTrials()
+    joint: dict[Name, Joint] = Field(default_factory=dict)
     low_level: dict[Name, LowLevel] = Field(default_factory=dict)
     generators: dict[Name, Generator] = Field(default_factory=dict)
     foundation: Foundation = Foundation()
@@ -223,6 +225,16 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _joint_has_a_model(self) -> RunConfig:
+        for name, one in self.joint.items():
+            if one.model not in self.interaction or name in self.interaction:
+                raise ValueError(
+                    f"joint.{name}.model {one.model!r} must be under interaction, and "
+                    f"{name!r} must not; there are {sorted(self.interaction)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _generators_have_tokens(self) -> RunConfig:
         spaces = self.decoded_spaces
         alone = {n for n, one in self.feature_decoders.items() if not one.tokens}
@@ -273,10 +285,20 @@ class RunConfig(Section):
         return next(found, "")
 
     @property
+    def brain_models(self) -> dict[str, Interaction]:
+        """Settings of every Brain-Interaction Transformer, those tuned jointly included."""
+        tuned = {name: self.interaction[one.model] for name, one in self.joint.items()}
+        return {**self.interaction, **tuned}
+
+    def generator_folder(self, name: str) -> str:
+        """Checkpoint folder that a generator of that folder or joint training begins with."""
+        return self.joint[name].generator if name in self.joint else name
+
+    @property
     def decoded_spaces(self) -> dict[str, str]:
         """Feature space that each method decodes from responses, by the method's name."""
         found = {name: one.features for name, one in self.feature_decoders.items()}
-        for name, one in self.interaction.items():
+        for name, one in self.brain_models.items():
             for space in one.spaces:
                 found |= {f"{name}-{space}": space, f"{name}-shuffled-{space}": space}
         return found
@@ -296,7 +318,7 @@ class RunConfig(Section):
         """Names of all methods that decode feature vectors."""
         models = [
             f"{name}-{control}{space}"
-            for name, one in self.interaction.items()
+            for name, one in self.brain_models.items()
             for space in one.spaces
             for control in ("", "shuffled-")
         ]
@@ -326,7 +348,7 @@ class RunConfig(Section):
         methods = ("mean", "shuffled", "nearest_training", "prior_only")
         every = {**self.decoders, **self.feature_decoders}
         named = [name for name, decoder in every.items() if decoder.method in methods]
-        named += [f"{n}-shuffled-{s}" for n, d in self.interaction.items() for s in d.spaces]
+        named += [f"{n}-shuffled-{s}" for n, d in self.brain_models.items() for s in d.spaces]
         named += [name for name, one in self.low_level.items() if one.decoded in named]
         named += [name for name, one in self.generators.items() if one.tokens in named]
         return named + [name for name, own in self.best_of.items() if own in named]

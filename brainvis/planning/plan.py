@@ -13,6 +13,7 @@ from brainvis.planning import (
     features,
     few,
     in_context,
+    joint,
     networks,
 )
 from brainvis.planning.estimate import Estimate
@@ -47,6 +48,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *in_context.stages(config, size, spaces),
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
+        *joint.stages(config, size, spaces),
         *networks.generation(config, size, spaces),
         *few.stages(config, size, spaces),
         *evaluation.stages(config, size, spaces),
