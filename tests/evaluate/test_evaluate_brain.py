@@ -67,8 +67,8 @@ def test_a_perfect_prediction_reaches_the_noise_ceiling_and_a_shuffled_one_chanc
         assert found["mean"] == pytest.approx(ceiling["mean"], abs=0.04)
         assert found["mean"] == pytest.approx(1 / np.sqrt(1 + NOISE**2 / 4), abs=0.05)
         assert rows.loc[("good", f"brain_{group}_two_way"), "mean"] > 0.99
-        assert found["p"] < 0.01 and abs(found["chance"]) < 0.05
-        assert abs(rows.loc[("shuffled", metric), "mean"]) < 0.1
+        assert found["p"] < 0.01 and abs(found["chance"]) < 0.15
+        assert abs(rows.loc[("shuffled", metric), "mean"]) < 0.2
         assert rows.loc[("constant", f"brain_{group}_two_way"), "mean"] < 0.7
         assert found["best_baseline"] == "shuffled" and found["difference_low"] > 0.5
     assert set(table.columns) == set(tables.COLUMNS)
