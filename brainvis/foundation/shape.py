@@ -43,7 +43,7 @@ def train(
     image_text: Path,
     out: Path,
     *,
-    steps: int = 900,
+    steps: int = 400,
     batch: int = 16,
     shape: int = 128,
     color: int = 64,
@@ -52,14 +52,14 @@ def train(
     learning_rate: float = 3e-3,
     jitter: float = 0.15,
     painted: float = 2.0,
-    prior_steps: int = 1500,
+    prior_steps: int = 700,
     prior_batch: int = 128,
     prior_layers: int = 4,
     prior_heads: int = 4,
     prior_learning_rate: float = 1e-3,
     default_steps: int = 20,
     held_out: float = 0.1,
-    meshed: int = 40,
+    meshed: int = 20,
     workers: int = 2,
     threads: int = 2,
     seed: int = 0,
@@ -118,7 +118,7 @@ def train(
     shapes = grids(meshes, source, workers)
     out.mkdir(parents=True, exist_ok=True)
     with seeded(seed, threads) as generator:
-        model, losses = _autoencoder(shapes, training, settings, generator)
+        model, shape_losses = _autoencoder(shapes, training, settings, generator)
         latents = _write_autoencoder(out, model, shapes)
         conditions = Conditions.of(source, clip, low, training)
         fit_regression(out, conditions, latents, training)
@@ -132,9 +132,10 @@ def train(
         )
     better = max(("ridge", "diffusion"), key=lambda one: choosing[f"{one}, vague embedding"])
     files.write_json(out / CARD, description | {"route": better})
+    losses = {"autoencoder": shape_losses, "prior": prior_losses}
     return write_card(
-        out, source, (training, testing), meshes, settings,
-        {"autoencoder": losses, "prior": prior_losses}, scores, choosing, better, clip.name, seconds,
+        out, source, (training, testing), meshes, settings, losses, scores, choosing, better,
+        clip.name, seconds,
     )  # fmt: skip
 
 

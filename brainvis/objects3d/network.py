@@ -9,6 +9,7 @@ convolution, Shi et al. 2016, 1609.05158), which keeps it affordable without a G
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -57,7 +58,7 @@ class ShapeAutoencoder(nn.Module):
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(few, many, 3, padding=1), nn.GroupNorm(8, many), nn.SiLU())
-            for few, many in zip(channels[:-1], channels[1:], strict=True)
+            for few, many in pairwise(channels)
         )
         self.solid = nn.Conv2d(channels[-1], 4 * SIZE, 1)
         self.color = nn.Conv2d(channels[-1], 3 * COLOR_SIZE, 1)
@@ -87,15 +88,18 @@ class ShapeAutoencoder(nn.Module):
             Zero for the mean; components of a kind have a mean variance of 1.
         """
         shape, paint = self._coarse(solid, color)
-        parts = (shape - self.shape_mean) @ self.shape_axes, (
-            paint - self.color_mean
-        ) @ self.color_axes
+        parts = (
+            (shape - self.shape_mean) @ self.shape_axes,
+            (paint - self.color_mean) @ self.color_axes,
+        )
         return torch.cat(parts, dim=1)
 
     def _coarse(self, solid: Tensor, color: Tensor) -> tuple[Tensor, Tensor]:
         """Flattened coarse grids, (b, 16^3) and (b, 3 * 8^3), in [0, 1]."""
         few, some = SIZE // _COARSE, COLOR_SIZE // _COARSE_COLOR
-        shape = [functional.avg_pool3d(part[:, None].float() / 255, few) for part in solid.split(64)]
+        shape = [
+            functional.avg_pool3d(part[:, None].float() / 255, few) for part in solid.split(64)
+        ]
         paint = [
             functional.avg_pool3d(part.permute(0, 4, 1, 2, 3).float() / 255, some)
             for part in color.split(64)

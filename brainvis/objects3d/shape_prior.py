@@ -174,7 +174,7 @@ class ShapePrior:
         return self._on_device(given)
 
     def _on_device(self, values: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+        return torch.as_tensor(np.array(values, np.float32), device=self.device)
 
     def decode(self, latents: np.ndarray) -> list[ColoredMesh]:
         """Meshes of latents (b, latent); empty where the field has no surface.
