@@ -99,8 +99,8 @@ Shapes are in the viewer's axes (x right, y away, z up), centred, the longest si
 
 {some["objects"]} held-out objects, weights as stored: volumetric IoU at 64^3; Chamfer distance
 (mean distance to the nearest of 2048 points, both directions averaged, not squared) of
-{some["meshes"]} meshes; mean absolute error of colours in [0, 1] at the true surface; share of empty
-objects.
+{some["meshes"]} meshes; mean absolute error of colours in [0, 1] at the true surface; share of
+empty objects.
 
 | latent from | IoU | Chamfer | colour error | empty |
 |---|---|---|---|---|
