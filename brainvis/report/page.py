@@ -1,4 +1,7 @@
-"""Sections to one self-contained HTML page: inline style, inline images, no scripts, no network."""
+"""Sections to one self-contained HTML page: inline style, inline images, no network.
+
+Scripts run only inside the frames of viewers, which are sandboxed (`brainvis.report.section.Viewer`).
+"""
 
 from __future__ import annotations
 
