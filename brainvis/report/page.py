@@ -1,6 +1,6 @@
 """Sections to one self-contained HTML page: inline style, inline images, no network.
 
-Scripts run only inside the frames of viewers, which are sandboxed (`brainvis.report.section.Viewer`).
+Scripts run only in the sandboxed frames of viewers (`brainvis.report.section.Viewer`).
 """
 
 from __future__ import annotations
