@@ -14,6 +14,7 @@ from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
 from brainvis.evaluate.scoring import Score
 from brainvis.evaluate.summary import Key, Null, summarise
+from brainvis.objects3d.files import Objects
 
 LABELS = ("dataset", "subject", "split", "method")
 
@@ -28,7 +29,7 @@ class Evaluated:
     protocol: str
 
 
-def order_of(file: Reconstructions | Features) -> np.ndarray:
+def order_of(file: Reconstructions | Features | Objects) -> np.ndarray:
     """Rows sorted by identifier, so that one permutation means the same in every subject.
 
     Raises
@@ -54,7 +55,7 @@ def classes_of(seen: Stimuli, ids: np.ndarray) -> np.ndarray | None:
     return seen.table["category"].to_numpy(dtype=str)[seen.rows(ids)]
 
 
-def labels_of(file: Reconstructions | Features, modality: str) -> dict[str, str]:
+def labels_of(file: Reconstructions | Features | Objects, modality: str) -> dict[str, str]:
     """Who and what a file is of, from its attributes.
 
     Raises

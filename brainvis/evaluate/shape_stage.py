@@ -94,12 +94,8 @@ def evaluate_objects(
         real[name] = measure(true.mesh(name), f"true {name}", protocol, read)
     evaluated = []
     for file in tqdm(files, desc="scoring objects", disable=None):
-        order = order_of(file)
-        own = file.ids[order]
-        made = [
-            measure(file.mesh(int(row)), name, protocol, read)
-            for row, name in zip(order, own, strict=True)
-        ]
+        own = file.ids[order_of(file)]
+        made = [measure(file.mesh(name), name, protocol, read) for name in own]
         classes = None if seen is None else classes_of(seen, own)
         scores = score_shapes(
             [real[name] for name in own], made, classes,

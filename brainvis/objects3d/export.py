@@ -27,8 +27,7 @@ def mesh_bytes(mesh: ColoredMesh, suffix: str) -> bytes:
         raise BrainvisError("unknown format of meshes", found=suffix, remedy=f"one of {FORMATS}")
     if mesh.status == EMPTY:
         raise BrainvisError("an empty object has no surface to export", field="status", found=EMPTY)
-    options = {"include_normals": False} if suffix != ".glb" else {}
-    content = mesh.to_trimesh().export(file_type=suffix[1:], **options)
+    content = mesh.to_trimesh().export(file_type=suffix[1:])
     return content.encode() if isinstance(content, str) else bytes(content)
 
 
@@ -53,8 +52,8 @@ def export_objects(objects: Objects, folder: Path, suffix: str = ".glb") -> list
     """
     folder.mkdir(parents=True, exist_ok=True)
     empty = []
-    for row, name in enumerate(objects.ids):
-        mesh = objects.mesh(row)
+    for name in objects.ids:
+        mesh = objects.mesh(name)
         if mesh.status == EMPTY:
             empty.append(str(name))
         else:

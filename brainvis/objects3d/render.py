@@ -73,28 +73,31 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 def write_turntable(
     path: Path,
-    meshes: Sequence[ColoredMesh],
+    rows: Sequence[Sequence[ColoredMesh]],
     *,
     stamp: str = "",
     frames: int = 24,
     size: int = 112,
     fps: int = 12,
 ) -> None:
-    """Write one turn of some objects, side by side, as GIF or MP4 by the suffix of `path`.
+    """Write one turn of some objects as GIF or MP4, by the suffix of `path`.
 
     Parameters
     ----------
     path : Path
-    meshes : sequence of ColoredMesh
-        From left to right.
+    rows : sequence of sequence of ColoredMesh
+        Equally many objects in each row, the first row on top.
     stamp : str
         Word in a strip below, such as "SIMULATED BRAIN"; no strip where empty.
     frames, size, fps : int
         Frames of the turn, side of an object in pixels (a multiple of 8), frames per second.
     """
-    turned = [views(mesh, around(frames), size=size) for mesh in meshes]
-    wide = np.concatenate(turned, axis=2)  # (frames, size, size * objects, 3)
-    pictures = [_stamped(np.round(frame * 255).astype(np.uint8), stamp) for frame in wide]
+    turned = [
+        np.concatenate([views(mesh, around(frames), size=size) for mesh in row], axis=2)
+        for row in rows
+    ]  # each (frames, size, size * objects, 3)
+    whole = np.round(np.concatenate(turned, axis=1) * 255).astype(np.uint8)
+    pictures = [_stamped(picture, stamp) for picture in whole]
     if path.suffix == ".mp4":
         _write_mp4(path, pictures, fps)
         return

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from brainvis.containers import Stimuli, row_numbers
+from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.objects3d.files import Objects
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh, normalised, read_mesh
@@ -59,8 +57,7 @@ class TrueShapes:
             There is none, or it is empty or damaged.
         """
         if self.objects is not None:
-            rows = row_numbers(self.objects.ids, np.array([name]), self.path)
-            mesh = self.objects.mesh(int(rows[0]))
+            mesh = self.objects.mesh(name)
             if mesh.status == EMPTY:
                 raise BrainvisError("a true object is empty", file=self.path, field=name)
             return mesh
