@@ -13,7 +13,7 @@ from brainvis.cli import STAGES
 
 PACKAGE = Path(fingerprint.PACKAGE)
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-OF_THE_WORLD = {"stimuli", "prior", "channels", "bids_dataset", "simulate"}
+OF_THE_WORLD = {"stimuli", "prior", "prior_objects", "channels", "bids_dataset", "simulate"}
 JUDGES = {PACKAGE / "evaluate/recovery.py", PACKAGE / "clusters/evaluation.py"}  # by the truth
 JUDGING = {"truth", "clusters_score"}
 

@@ -22,11 +22,11 @@ from brainvis.features.pixels import Pixels
 from brainvis.foundation.fitting import Average, Fit, means, seeded
 from brainvis.foundation.image_text import held_out_rows
 from brainvis.foundation.shape_card import write_card
-from brainvis.foundation.shape_data import Grids, grids
 from brainvis.foundation.shape_latents import Conditions, fit_prior, fit_regression
-from brainvis.foundation.shape_scores import Truth, held_out_scores
+from brainvis.foundation.shape_scores import Grids, Truth, held_out_scores
 from brainvis.generation.card import CARD
 from brainvis.objects3d.shape_prior import AUTOENCODER, SETTINGS, ShapePrior
+from brainvis.objects3d.truth import true_voxels
 
 if TYPE_CHECKING:
     import torch
@@ -43,23 +43,23 @@ def train(
     image_text: Path,
     out: Path,
     *,
-    steps: int = 900,
-    batch: int = 16,
+    steps: int = 300,
+    batch: int = 12,
     shape: int = 128,
     color: int = 64,
-    hidden: int = 384,
-    channels: tuple[int, ...] = (128, 96, 96, 64),
+    width: int = 64,
+    hidden: int = 256,
     learning_rate: float = 3e-3,
     jitter: float = 0.15,
     painted: float = 2.0,
-    prior_steps: int = 1500,
+    prior_steps: int = 500,
     prior_batch: int = 128,
     prior_layers: int = 4,
     prior_heads: int = 4,
     prior_learning_rate: float = 1e-3,
     default_steps: int = 20,
     held_out: float = 0.1,
-    meshed: int = 40,
+    meshed: int = 16,
     workers: int = 2,
     threads: int = 2,
     seed: int = 0,
@@ -78,7 +78,7 @@ def train(
         Of the autoencoder's decoder.
     shape, color : int
         Lengths of the two parts of the latent.
-    hidden, channels
+    width, hidden : int
         Of the decoder; see `brainvis.objects3d.network.ShapeAutoencoder`.
     learning_rate : float
     jitter : float
@@ -111,14 +111,13 @@ def train(
     """
     given = dict(locals())
     settings = {name: value for name, value in given.items() if name not in _PATHS}
-    settings["channels"] = list(channels)
     source, started = Stimuli.open(stimuli), time.monotonic()
     training, testing = held_out_rows(len(source.ids), held_out, batch, seed, stimuli)
     clip, low = OpenClip(image_text, (), device="cpu"), Pixels(_CELLS)
-    shapes = grids(meshes, source, workers)
+    shapes = Grids.of(true_voxels(meshes, source, workers))
     out.mkdir(parents=True, exist_ok=True)
     with seeded(seed, threads) as generator:
-        model, losses = _autoencoder(shapes, training, settings, generator)
+        model, shape_losses = _autoencoder(shapes, training, settings, generator)
         latents = _write_autoencoder(out, model, shapes)
         conditions = Conditions.of(source, clip, low, training)
         fit_regression(out, conditions, latents, training)
@@ -132,9 +131,10 @@ def train(
         )
     better = max(("ridge", "diffusion"), key=lambda one: choosing[f"{one}, vague embedding"])
     files.write_json(out / CARD, description | {"route": better})
+    losses = {"autoencoder": shape_losses, "prior": prior_losses}
     return write_card(
-        out, source, (training, testing), meshes, settings,
-        {"autoencoder": losses, "prior": prior_losses}, scores, choosing, better, clip.name, seconds,
+        out, source, (training, testing), meshes, settings, losses, scores, choosing, better,
+        clip.name, seconds,
     )  # fmt: skip
 
 
@@ -165,10 +165,8 @@ def _autoencoder(
     solid, color, near = (
         torch.from_numpy(getattr(shapes, name)[rows]) for name in ("solid", "color", "near")
     )
-    names = ("shape", "color", "hidden")
-    model = ShapeAutoencoder(
-        channels=tuple(settings["channels"]), **{name: settings[name] for name in names}
-    )
+    names = ("shape", "color", "width", "hidden")
+    model = ShapeAutoencoder(**{name: settings[name] for name in names})
     model.fit_encoder(solid, color)
     codes = torch.stack([model.encode(solid, color), model.encode(solid.flip(1), color.flip(1))], 1)
     fit = Fit(model.parameters(), settings["learning_rate"], 0.01, settings["steps"])

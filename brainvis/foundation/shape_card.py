@@ -94,12 +94,13 @@ prior (diffusers' PriorTransformer, {settings["default_steps"]} steps). Trained 
 {data["training_images"]} {data["kind"]} objects ({data["dataset"]}, namespace
 "{data["namespace"]}") which no subject of any experiment sees; it knows nothing else of the world.
 
-Shapes are in the viewer's axes (x right, y away, z up), centred, with the longest side of the box 1.
+Shapes are in the viewer's axes (x right, y away, z up), centred, the longest side of the box 1.
 `generator.json` says what the generator takes; `brainvis.objects3d.registry` opens it.
 
-{some["objects"]} held-out objects, weights as stored: volumetric IoU at 64^3; Chamfer distance (mean
-distance to the nearest of {2048} points, both directions averaged, not squared) of {some["meshes"]}
-meshes; mean absolute error of colours in [0, 1] at the true surface; share of empty objects.
+{some["objects"]} held-out objects, weights as stored: volumetric IoU at 64^3; Chamfer distance
+(mean distance to the nearest of 2048 points, both directions averaged, not squared) of
+{some["meshes"]} meshes; mean absolute error of colours in [0, 1] at the true surface; share of
+empty objects.
 
 | latent from | IoU | Chamfer | colour error | empty |
 |---|---|---|---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,30 @@ import torch
 from scipy.spatial import cKDTree
 
 from brainvis.containers import Stimuli
-from brainvis.foundation.shape_data import Grids, azimuths, shape_of
 from brainvis.foundation.shape_latents import Conditions
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh
 from brainvis.objects3d.shape_prior import ShapePrior
 from brainvis.objects3d.solids import Surface, surface_points, visible_points
+from brainvis.objects3d.truth import azimuths, true_shape
+from brainvis.objects3d.voxels import Voxels
 
 _POINTS = 2048
 _BATCH = 16
+
+
+@dataclass(frozen=True)
+class Grids:
+    """Grids of n shapes; see `brainvis.objects3d.voxels.Voxels`."""
+
+    solid: np.ndarray
+    color: np.ndarray
+    near: np.ndarray
+
+    @classmethod
+    def of(cls, voxels: Sequence[Voxels]) -> Grids:
+        """Stack the grids of single shapes."""
+        names = ("solid", "color", "near")
+        return cls(*(np.stack([getattr(one, name) for one in voxels]) for name in names))
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ class Truth:
         mixed = np.random.default_rng(len(rows)).permutation(rows)
         turns, surfaces = azimuths(source), []
         for row in mixed[: min(meshed, len(rows) // 2)]:
-            mesh = shape_of(meshes, str(source.ids[row]), float(turns[row]))
+            mesh = true_shape(meshes, str(source.ids[row]), float(turns[row]))
             solid = grids.solid[row].astype(np.float32) / 255
             surfaces.append(visible_points(mesh, _POINTS, 0, solid))
         parts = (getattr(grids, name)[mixed] for name in ("solid", "color", "near"))

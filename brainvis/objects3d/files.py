@@ -129,7 +129,7 @@ def write_objects(
         hdf5.put(file, "ids", np.asarray(ids, dtype=str))
         hdf5.put(file, "fold", np.asarray(folds, dtype=np.int32))
         hdf5.put(file, "status", np.array([m.status for m in meshes], dtype=f"U{len(EMPTY)}"))
-        for name, (kind, dtype) in _PARTS.items():
+        for name, (_, dtype) in _PARTS.items():
             flat = [np.asarray(getattr(mesh, name), dtype=dtype) for mesh in meshes]
             joined = np.concatenate([np.zeros((0, 3), dtype), *flat])
             hdf5.put(file, name, joined, compress=True)

@@ -39,11 +39,11 @@ def meshed(
     if not field.min() < 0 < field.max():
         return empty_mesh()
     closed = np.pad(field, 1, constant_values=float(field.min()))
-    corners, faces, _, _ = marching_cubes(closed, 0.0, allow_degenerate=False)
+    corners, faces, _, _ = marching_cubes(
+        closed, 0.0, gradient_direction="ascent", allow_degenerate=False
+    )
     if not len(faces):
         return empty_mesh()
     vertices = ((corners - 0.5) * (2 * half / len(field)) - half).astype(np.float32)
     painted = np.clip(colors(vertices), 0, 1)
-    return ColoredMesh(
-        vertices, faces.astype(np.int32), np.round(painted * 255).astype(np.uint8)
-    )
+    return ColoredMesh(vertices, faces.astype(np.int32), np.round(painted * 255).astype(np.uint8))

@@ -46,14 +46,12 @@ class ColoredMesh:
 
     @property
     def status(self) -> str:
-        """"ok", or "empty" for an object without a surface."""
+        """ "ok", or "empty" for an object without a surface."""
         return OK if len(self.faces) else EMPTY
 
     def to_trimesh(self) -> trimesh.Trimesh:
         """The same as trimesh takes it, without merging."""
-        return trimesh.Trimesh(
-            self.vertices, self.faces, vertex_colors=self.colors, process=False
-        )
+        return trimesh.Trimesh(self.vertices, self.faces, vertex_colors=self.colors, process=False)
 
 
 def empty_mesh() -> ColoredMesh:

@@ -169,9 +169,7 @@ def _descend(parameters: list[Tensor], steps: int, rate: float, error) -> None:
         optimizer.step()
 
 
-def _drawn(
-    decoded: tuple[Tensor, Tensor], view: View, light: Tensor
-) -> tuple[Tensor, Tensor]:
+def _drawn(decoded: tuple[Tensor, Tensor], view: View, light: Tensor) -> tuple[Tensor, Tensor]:
     silhouette, colors = render(*decoded, view, _SIDE)
     return silhouette, colors * (light.tanh() * _LIGHT).exp()
 
@@ -202,10 +200,13 @@ def _told(
 
 
 def _check(autoencoder: ShapeAutoencoder, latent: np.ndarray, image: np.ndarray) -> None:
-    shapes = {"latent": (np.shape(latent), np.shape(latent) == (autoencoder.latent,)),
-              "image": (np.shape(image), np.ndim(image) == 3 and np.shape(image)[2] == 3)}  # fmt: skip
-    for name, (found, good) in shapes.items():
-        if not good:
-            raise BrainvisError("has another shape than refinement takes", field=name, found=found)
+    fits = np.shape(latent) == (autoencoder.latent,)
+    drawn = np.ndim(image) == 3 and np.shape(image)[2] == 3
+    if not (fits and drawn):
+        raise BrainvisError(
+            f"needs a latent of {autoencoder.latent} numbers and a colour image",
+            field="image" if fits else "latent",
+            found=np.shape(image if fits else latent),
+        )
     if not (np.isfinite(latent).all() and np.isfinite(image).all()):
         raise BrainvisError("holds values that are not finite", field="latent or image")

@@ -16,7 +16,9 @@ from brainvis.objects3d.network import at_points
 
 ELEVATION = 13.5  # degrees, the middle of what viewers of objects have
 DISTANCE = 2.4  # from the centre, in longest sides of the object
-_DEPTH = 0.87  # half length of the stretch of a ray that is looked at: half of a unit cube's diagonal
+_DEPTH = (
+    0.87  # half length of the stretch of a ray that is looked at: half of a unit cube's diagonal
+)
 _SAMPLES = 40
 
 

@@ -24,8 +24,8 @@ from brainvis.features.checkpoint import chosen_device, model_name
 from brainvis.features.diffusers_parts import load_model, load_scheduler, memory_for
 from brainvis.generation.card import Card
 from brainvis.objects3d.base import checked_condition
-from brainvis.objects3d.mesh import ColoredMesh, normalised
 from brainvis.objects3d.marching import meshed
+from brainvis.objects3d.mesh import ColoredMesh, normalised
 
 _POINTS = 32_768  # of the field asked for together
 _WEIGHTS = ("prior", "shap_e_renderer")
@@ -80,7 +80,9 @@ class _ShapE:
         self._check(prior)
         self.pipeline = self._pipeline(prior, load_scheduler(folder))
         self.pipeline.set_progress_bar_config(disable=True)
-        weights = [one for part in _WEIGHTS for one in sorted((folder / part).glob("*.safetensors"))]
+        weights = [
+            one for part in _WEIGHTS for one in sorted((folder / part).glob("*.safetensors"))
+        ]
         self.name = model_name(folder, weights)
 
     def _pipeline(self, prior: Any, scheduler: Any) -> Any:
@@ -112,9 +114,7 @@ class _ShapE:
             raise BrainvisError(
                 "Shap-E takes one condition", field="appearance", found=np.shape(appearance)
             )
-        given = checked_condition(
-            vectors, seeds, self.tokens, self.width, self.folder, self.space
-        )
+        given = checked_condition(vectors, seeds, self.tokens, self.width, self.folder, self.space)
         given = (given - self._mean) / self._std
         with torch.inference_mode(), memory_for(1):
             return [self._one(row, int(seed)) for row, seed in zip(given, seeds, strict=True)]
@@ -175,9 +175,7 @@ class ShapEText(_ShapE):
         if self.tokens != 1:
             raise self._refuse("tokens", "the text model takes one pooled vector", self.tokens)
         absent: dict[str, Any] = {"text_encoder": None, "tokenizer": None}
-        return _FromText(
-            prior=prior, scheduler=scheduler, shap_e_renderer=self.renderer, **absent
-        )
+        return _FromText(prior=prior, scheduler=scheduler, shap_e_renderer=self.renderer, **absent)
 
     def _condition(self, tokens: Tensor) -> Tensor:
         return tokens[:, 0]

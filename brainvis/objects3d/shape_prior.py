@@ -24,7 +24,7 @@ from brainvis.objects3d.marching import meshed
 from brainvis.objects3d.mesh import ColoredMesh
 from brainvis.objects3d.network import ShapeAutoencoder, at_points
 from brainvis.objects3d.solids import HALF
-from brainvis.objects3d.voxels import SIZE, voxelised
+from brainvis.objects3d.voxels import SIZE, Voxels, voxelised
 
 AUTOENCODER = "autoencoder.safetensors"
 SETTINGS = "autoencoder.json"
@@ -174,7 +174,7 @@ class ShapePrior:
         return self._on_device(given)
 
     def _on_device(self, values: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+        return torch.as_tensor(np.array(values, np.float32), device=self.device)
 
     def decode(self, latents: np.ndarray) -> list[ColoredMesh]:
         """Meshes of latents (b, latent); empty where the field has no surface.
@@ -213,9 +213,14 @@ class ShapePrior:
         made = np.zeros((len(meshes), self.latent), np.float32)
         for at in range(0, len(meshes), _BATCH):
             grids = [voxelised(mesh) for mesh in meshes[at : at + _BATCH]]
-            solid = torch.from_numpy(np.stack([one.solid for one in grids]))
-            color = torch.from_numpy(np.stack([one.color for one in grids]))
-            with torch.inference_mode():
-                found = self.autoencoder.encode(solid.to(self.device), color.to(self.device))
-            made[at : at + _BATCH] = found.cpu().numpy()
+            made[at : at + _BATCH] = self.encode_voxels(grids)
         return made
+
+    def encode_voxels(self, grids: Sequence[Voxels]) -> np.ndarray:
+        """Latents (b, latent) float32 of grids."""
+        solid, color = (
+            torch.from_numpy(np.stack([getattr(one, name) for one in grids])).to(self.device)
+            for name in ("solid", "color")
+        )
+        with torch.inference_mode():
+            return self.autoencoder.encode(solid, color).cpu().numpy()

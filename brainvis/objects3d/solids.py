@@ -69,6 +69,8 @@ def filled(mesh: ColoredMesh, size: int = 64) -> np.ndarray:
     check(mesh)
     fine = size * _FINE
     column, height, turn = _crossings(mesh, fine)
+    if not len(column):  # outside of the grid, or thinner than the distance between rays
+        return np.zeros((size,) * 3, np.float32)
     inside, negative = _intervals(column, height, turn, float(mesh.vertices[:, 2].min()))
     if negative > _UNRELIABLE * max(len(np.unique(column)), 1):
         return _enclosed(mesh, size)

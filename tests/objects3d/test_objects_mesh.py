@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from brainvis.errors import BrainvisError
 from brainvis.objects3d import mesh as meshes
-from brainvis.objects3d.mesh import ColoredMesh, check, empty_mesh, normalised, read_mesh, simplified
+from brainvis.objects3d.mesh import (
+    ColoredMesh,
+    check,
+    empty_mesh,
+    normalised,
+    read_mesh,
+    simplified,
+)
 
 
 def colored(shape=None, color=(200, 30, 60)):
@@ -46,8 +53,9 @@ def test_turning_world_and_camera_together_changes_nothing():
     before, after = normalised(colored(blob), 10), normalised(colored(turned), 80)
     assert after.vertices == pytest.approx(before.vertices, abs=1e-5)
     # a camera at azimuth 90 stands at +x, and looks along -x, which becomes +y
-    nose = ColoredMesh(np.float32([[5, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]]),
-                       np.int32([[0, 1, 3], [0, 2, 3], [0, 1, 2]]), np.zeros((4, 3), np.uint8))  # fmt: skip
+    corners = np.float32([[5, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]])
+    faces = np.int32([[0, 1, 3], [0, 2, 3], [0, 1, 2]])
+    nose = ColoredMesh(corners, faces, np.zeros((4, 3), np.uint8))
     seen = normalised(nose, 90).vertices
     assert seen[0].argmin() == 1 and seen[0, 1] == pytest.approx(-0.5, abs=1e-6)
 

@@ -29,16 +29,13 @@ def halves(model):
 
 def tiny_autoencoder():
     """Decodes to a ball, larger or smaller by its latent, dark or bright."""
-    model = ShapeAutoencoder(shape=4, color=3, channels=(8, 8, 8, 8), hidden=16)
-    axis = (torch.arange(64) - 31.5) / 64 * 1.1
-    depth, x, y = torch.meshgrid(axis, axis, axis, indexing="ij")
-    ball = 0.3 - (depth**2 + x**2 + y**2).sqrt()
-    # a bias cannot draw in the plane, so the ball is a stack of boxes: its heights alone
-    heights = ball.amax(dim=(1, 2)) * 40
-    model.solid.bias.data = heights.repeat_interleave(4)
+    model = ShapeAutoencoder(shape=4, color=3, width=8, hidden=16)
+    axis = (torch.arange(16) - 7.5) / 16 * 1.1
+    x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
+    model.shape_mean.copy_((0.8 - (x**2 + y**2 + z**2).sqrt()).clamp(0, 1).flatten())
     for name in ("shape_axes", "color_axes"):
         value = getattr(model, name)
-        value.copy_(torch.randn(value.shape) / len(value) ** 0.5)
+        value.copy_(0.3 * torch.randn(value.shape) / len(value) ** 0.5)
     return model
 
 
