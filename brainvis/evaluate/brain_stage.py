@@ -14,7 +14,7 @@ from brainvis.errors import BrainvisError
 from brainvis.evaluate.brain import GROUPS, groups_of, pattern_ceiling
 from brainvis.evaluate.evaluated import Evaluated
 from brainvis.evaluate.scoring import Score, score_vectors
-from brainvis.evaluate.stage import write_scores
+from brainvis.evaluate.written import write_scores
 
 SEEN, CEILING = "seen-image", "noise-ceiling"
 _MEASURES = ("correlation", "two_way")
@@ -79,7 +79,7 @@ def evaluate_brain(
         evaluated.append(folds[given.subject].scored(given, split_name, options))
     evaluated += [one.ceiling(split_name) for one in folds.values()]
     write_scores(
-        evaluated, out_table, out_summary, baselines, bootstrap, interval="percentile", seed=seed
+        evaluated, out_table, out_summary, baselines=baselines, bootstrap=bootstrap, seed=seed
     )
 
 
