@@ -19,7 +19,7 @@ from brainvis.movies import write_movie_responses
 from brainvis.preprocess import hrf
 from brainvis.preprocess.betas import _images, _mask, _nuisance, _voxel_table
 from brainvis.preprocess.design import frame_times, nuisance_regressors, orthonormal
-from brainvis.preprocess.movie_series import Passes, clean, deconvolver
+from brainvis.preprocess.movie_series import Passes, clean, clip_model
 from brainvis.preprocess.series import Series
 
 _BLOCK_BYTES = 1 << 28  # of BOLD held at a time
@@ -70,7 +70,7 @@ def movie_responses(
     Stimuli.open(stimuli).rows(np.unique(np.asarray(shown, dtype=str)))
     segments = _segments(found, images, events, set(test_ids))
     nuisance, confounds = _nuisance(found, images, DEFAULT_CONFOUNDS, high_pass)
-    inverses = [deconvolver(part, hrf.canonical()[0], _drift(part, high_pass)) for part in segments]
+    models = [clip_model(part, hrf.canonical()[0], _drift(part, high_pass)) for part in segments]
     mask, facts = _mask(found, images[0])
     tr = found.runs[0].tr
     with tempfile.TemporaryDirectory(prefix=".tmp-movie-", dir=out.parent) as scratch:
@@ -81,7 +81,7 @@ def movie_responses(
         step = max(1, _BLOCK_BYTES // (4 * sum(image.shape[3] for image in images)))
         blocks = [usable[first : first + step] for first in range(0, len(usable), step)]
         parts = [
-            clean(series.read(block), nuisance, segments, inverses)
+            clean(series.read(block), nuisance, segments, models)
             for block in tqdm(blocks, disable=None, desc=f"sub-{subject} movie")
         ]
     voxels = _voxel_table(found, images[0], np.flatnonzero(mask)[usable])
@@ -206,7 +206,9 @@ def _clip_table(segments: list[Passes]) -> pd.DataFrame:
     for part in segments:
         first = np.unique(part.clip, return_index=True)[1]
         begin = part.onset[first]
-        until = [float((part.onset + part.duration)[part.clip == n].max()) for n in range(len(first))]
+        until = [
+            float((part.onset + part.duration)[part.clip == n].max()) for n in range(len(first))
+        ]
         row = np.searchsorted(part.times, begin - _SHARP)
         tables.append(
             pd.DataFrame(
@@ -214,7 +216,7 @@ def _clip_table(segments: list[Passes]) -> pd.DataFrame:
                     "stimulus_id": part.ids,
                     "segment": part.name,
                     "onset": begin,
-                    "duration": np.asarray(until) - begin,
+                    "duration": until - begin,
                     "row": before + np.minimum(row, len(part.times) - 1),
                 }
             )

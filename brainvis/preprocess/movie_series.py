@@ -45,11 +45,19 @@ class Cleaned:
     test_ceiling: np.ndarray
 
 
+@dataclass(frozen=True)
+class ClipModel:
+    """`design` (volumes, clips) without drift; `inverse` (clips, volumes), its ridge estimator."""
+
+    design: np.ndarray
+    inverse: np.ndarray
+
+
 def clean(
     runs: list[np.ndarray],
     nuisance: list[np.ndarray],
     segments: list[Passes],
-    deconvolvers: list[np.ndarray],
+    models: list[ClipModel],
 ) -> Cleaned:
     """Detrend every pass, average, scale by training volumes, separate the clips.
 
@@ -58,25 +66,22 @@ def clean(
     runs : one (volumes, v) per run
     nuisance : one (volumes, k) orthonormal basis per run
     segments : list of Passes
-    deconvolvers : one (clips, volumes) per segment
-        From `deconvolver`.
+    models : one ClipModel per segment
 
     Returns
     -------
     Cleaned
         Nothing of training rows depends on test segments; these are scaled alike.
     """
-    bold, betas, seen = [], [], {True: [], False: []}
-    for segment, inverse in zip(segments, deconvolvers, strict=True):
+    bold, seen = [], {True: [], False: []}
+    for segment in segments:
         passes = np.stack([_residual(runs[n], nuisance[n]) for n in segment.runs])
-        mean = passes.mean(axis=0)
-        bold.append(mean)
-        betas.append(inverse @ mean)
+        bold.append(passes.mean(axis=0))
         seen[segment.training].append(passes)
     training = [segment.training for segment in segments]
     return Cleaned(
         scaled(bold, training),
-        scaled(betas, training),
+        scaled(clip_responses(bold, models, training), training),
         repeat_ceiling(seen[True]),
         repeat_ceiling(seen[False]),
     )
@@ -112,11 +117,8 @@ def repeat_ceiling(segments: list[np.ndarray]) -> np.ndarray:
     return noise_ceiling(ratio, np.unique(index, return_counts=True)[1])
 
 
-def deconvolver(segment: Passes, impulse: np.ndarray, drift: np.ndarray) -> np.ndarray:
-    """Matrix that turns a segment's volumes into one response per clip.
-
-    Ridge regression with a regressor per clip (the sum over its showings), as deviations from the
-    response that all clips share; drift is projected out.
+def clip_model(segment: Passes, impulse: np.ndarray, drift: np.ndarray) -> ClipModel:
+    """Model of a segment's volumes: a regressor per clip, the sum over its showings.
 
     Parameters
     ----------
@@ -124,20 +126,38 @@ def deconvolver(segment: Passes, impulse: np.ndarray, drift: np.ndarray) -> np.n
     impulse : (320,)
         HRF every 0.1 s.
     drift : (volumes, k) orthonormal
+        Projected out of the design.
+    """
+    single = trial_regressors(impulse, segment.onset, segment.duration, segment.times)
+    count = len(segment.ids)
+    design = _residual(single @ np.eye(count)[segment.clip], drift)  # (volumes, clips)
+    power = np.square(design).sum(axis=0).mean()
+    gram = design.T @ design + PENALTY * power * np.eye(count)
+    return ClipModel(design, np.linalg.solve(gram, design.T))
+
+
+def clip_responses(
+    means: list[np.ndarray], models: list[ClipModel], training: list[bool]
+) -> list[np.ndarray]:
+    """One response per clip: ridge towards the mean response to training clips.
+
+    Parameters
+    ----------
+    means : one (volumes, v) per segment
+    models, training : one per segment
 
     Returns
     -------
-    (clips, volumes)
+    list of (clips, v)
     """
-    single = trial_regressors(impulse, segment.onset, segment.duration, segment.times)
-    count = int(segment.clip.max()) + 1
-    design = single @ np.eye(count)[segment.clip]  # (volumes, clips)
-    design = _residual(design, drift)
-    common = design.sum(axis=1, keepdims=True)
-    common /= max(float(np.linalg.norm(common)), 1e-12)
-    own = _residual(design, common)
-    power = np.square(own).sum(axis=0).mean()
-    return np.linalg.solve(own.T @ own + PENALTY * power * np.eye(count), own.T)
+    common = [model.design.sum(axis=1) for model in models]
+    known = [n for n, own in enumerate(training) if own]
+    power = sum(float(np.square(common[n]).sum()) for n in known)
+    mean = sum(common[n] @ means[n] for n in known) / max(power, 1e-12)  # (v,)
+    return [
+        mean + model.inverse @ (bold - np.outer(regressor, mean))
+        for model, bold, regressor in zip(models, means, common, strict=True)
+    ]
 
 
 def _residual(data: np.ndarray, basis: np.ndarray) -> np.ndarray:
