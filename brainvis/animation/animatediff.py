@@ -21,7 +21,7 @@ from diffusers.pipelines.animatediff.pipeline_animatediff_video2video import (
 )
 from torch import Tensor
 
-from brainvis.animation.card import CARD
+from brainvis.animation.card import CARD, image_model_of
 from brainvis.animation.diffusion import DiffusionAnimator
 from brainvis.animation.warping import Splat
 from brainvis.errors import BrainvisError
@@ -57,7 +57,7 @@ class _AnimateDiff(DiffusionAnimator):
     """Image model and motion modules, loaded and fitted together."""
 
     def _load(self) -> None:
-        folder = (self.folder / str(self.card.generator)).resolve()
+        folder = image_model_of(self.folder) or self.folder
         card = read_card(folder)
         if card.backend != _TAKEN:
             raise BrainvisError(
@@ -211,7 +211,10 @@ def motion_network(unet: Any, adapter: MotionAdapter, folder: Any) -> UNetMotion
     BrainvisError
         Modules of another shape than the network's.
     """
-    theirs, mine = tuple(adapter.config["block_out_channels"]), tuple(unet.config.block_out_channels)
+    theirs, mine = (
+        tuple(adapter.config["block_out_channels"]),
+        tuple(unet.config.block_out_channels),
+    )
     if theirs != mine:
         raise BrainvisError(
             "motion modules do not fit the image model",

@@ -10,11 +10,11 @@ Video Diffusion is complete in its folder and describes its own:
 
     {"backend": "stable-video-diffusion",
      "condition": {"space": "clip-h", "width": 1024, "mean": 0.0, "std": 1.0},
-     "bucket": {"still": 20, "per_width": 800},
+     "bucket": {"still": 20, "per_width": 400},
      "defaults": {"steps": 25, "guidance": 3.0}}
 
-Its motion bucket is `still` plus `per_width` times the mean speed of the flow, in image widths per
-second, from 0 to 255. Other entries are allowed.
+Its motion bucket is `still` plus `per_width` times the mean path of a pixel over the clip, in image
+widths, up to 255. Other entries are allowed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Bucket(_Part):
     """Motion bucket of Stable Video Diffusion from the speed of the flow."""
 
     still: float = Field(default=20.0, ge=0, le=255)
-    per_width: float = Field(default=800.0, ge=0)
+    per_width: float = Field(default=400.0, ge=0)
 
 
 class Defaults(_Part):
@@ -121,3 +121,9 @@ def read_card(
             remedy=f"describe the animator: backend (one of {', '.join(BACKENDS)}), its parts, "
             "defaults with steps, strength, guidance",
         ) from error
+
+
+def image_model_of(folder: Path) -> Path | None:
+    """Folder of the image model that an animator's motion modules are put into, if it names one."""
+    named = read_card(folder).generator
+    return None if named is None else (folder / named).resolve()

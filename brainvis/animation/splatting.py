@@ -85,7 +85,9 @@ def splat(image: Tensor, displacement: Tensor, importance: Tensor) -> tuple[Tens
     """
     # only differences within an image count: the largest becomes 0, so that none overflows
     weight = (importance - importance.amax(dim=(1, 2), keepdim=True)).exp().unsqueeze(1)
-    summed = splat_sum(torch.cat([image * weight, weight, torch.ones_like(weight)], 1), displacement)
+    summed = splat_sum(
+        torch.cat([image * weight, weight, torch.ones_like(weight)], 1), displacement
+    )
     colours, total, landed = summed[:, :-2], summed[:, -2:-1], summed[:, -1]
     return torch.where(total > _EMPTY, colours / total.clamp(min=_EMPTY), 0), landed
 
