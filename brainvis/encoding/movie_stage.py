@@ -46,7 +46,7 @@ class _Fitted:
     coef: np.ndarray  # (delays * p, v), delays inside each space
     intercept: np.ndarray
     spaces: list[str]
-    variance: np.ndarray  # (v,)
+    variance: np.ndarray  # (v,), 0 where no held-out fold is predicted
 
 
 def encode_movie(
@@ -112,7 +112,7 @@ def encode_movie(
     held = {name: values[rows.test] for name, values in made.items()}
     models[ALL_SPACES] = _Fitted(
         banded.predict(held), banded.coef_, banded.intercept_, list(made),
-        -banded.cv_scores_.max(axis=0),
+        _errors(banded.cv_scores_, bold),
     )  # fmt: skip
     share = banded.split_scores(held, measured[rows.test]) / scale**2
     test = _Test(measured[rows.test], scale, source.volumes.iloc[rows.test], source.voxels)
@@ -175,8 +175,14 @@ def _ridge(
     model = VoxelwiseRidge(**options, progress=False).fit(values[rows.train], bold, groups)
     return _Fitted(
         model.predict(values[rows.test]), model.coef_, model.intercept_, [name],
-        -model.cv_scores_.max(axis=0),
+        _errors(model.cv_scores_, bold),
     )  # fmt: skip
+
+
+def _errors(cv_scores: np.ndarray, bold: np.ndarray) -> np.ndarray:
+    """Error variance on held-out training folds, 0 where the mean would have done as well."""
+    error = -cv_scores.max(axis=0)
+    return np.where(error < bold.var(axis=0), error, 0.0)
 
 
 def _scored(

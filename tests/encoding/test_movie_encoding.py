@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainvis.artifacts import hdf5
 from brainvis.containers import write_features
 from brainvis.datasets import splits
 from brainvis.encoding.movie_design import Scaling, designs, segment_rows
@@ -15,6 +14,7 @@ from brainvis.encoding.movie_identify import alone, log_likelihoods, response_wi
 from brainvis.encoding.movie_scores import block_weights, permuted, time_blocks
 from brainvis.encoding.movie_stage import ALL_SPACES, COLUMNS, encode_movie
 from brainvis.errors import BrainvisError
+from brainvis.movies import write_movie_responses
 
 SETTINGS = {"image": "image", "video": ["motion"], "delays": [1, 2], "folds": 3, "draws": 8}
 SETTINGS |= {"block": 4, "samples": 40, "permutations": 60, "threshold": 0.1}
@@ -64,13 +64,13 @@ def world(tmp_path_factory):
 
 
 def write_movie(path, bold, volumes, voxels):
-    attributes = {"schema": "movie-responses", "dataset": "made_up", "subject": "01"}
-    with hdf5.create(path, {**attributes, "kind": "simulated", "tr": 2.0}) as file:
-        hdf5.put(file, "bold", bold)
-        table = volumes.assign(volume=volumes.groupby("segment").cumcount())
-        table = table.assign(seconds=2.0 * table["volume"], cut=False, repeats=2)
-        hdf5.put_table(file, "volumes", table)
-        hdf5.put_table(file, "voxels", voxels)
+    table = volumes.assign(volume=volumes.groupby("segment").cumcount())
+    table = table.assign(seconds=2.0 * table["volume"], cut=False, repeats=2)
+    clips = table[table["stimulus_id"] != ""].drop_duplicates("stimulus_id")
+    clips = clips.assign(onset=clips["seconds"], duration=4.0, row=clips.index)
+    attributes = {"dataset": "made_up", "subject": "01", "kind": "simulated", "tr": 2.0}
+    tables = {"volumes": table, "clips": clips, "voxels": voxels}
+    write_movie_responses(path, bold, bold[clips.index], **tables, **attributes)
     return path
 
 
