@@ -14,6 +14,7 @@ from brainvis.cli import STAGES
 PACKAGE = Path(fingerprint.PACKAGE)
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 OF_THE_WORLD = {"stimuli", "prior", "channels", "bids_dataset", "simulate"}
+OF_THE_WORLD |= {"movie_dataset", "movie_simulate", "foundation_clips"}
 JUDGES = {PACKAGE / "evaluate/recovery.py", PACKAGE / "clusters/evaluation.py"}  # by the truth
 JUDGING = {"truth", "clusters_score"}
 

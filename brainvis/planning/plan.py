@@ -12,6 +12,7 @@ from brainvis.planning import (
     evaluation,
     features,
     in_context,
+    motion,
     networks,
 )
 from brainvis.planning.estimate import Estimate
@@ -47,6 +48,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
         *networks.generation(config, size, spaces),
+        *motion.stages(config, size, spaces),
         *evaluation.stages(config, size, spaces),
     ]
     return merged([one for one in found if one.jobs])

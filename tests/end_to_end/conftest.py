@@ -26,6 +26,7 @@ TINY = {
         "pixels": {"kind": "pixels", "size": 8},
         "image-text": {"kind": "open-clip"},
         "latents": {"kind": "latents"},
+        "motion": {"kind": "motion-energy"},
     },
     "decoders": {
         "ridge-pixels": {"method": "ridge_pixels"},
@@ -51,6 +52,29 @@ TINY = {
     "clusters": {"count": 16},
     "interaction": {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
+    },
+    "motion": {
+        "movie": {"showings": 4, "clips_per_segment": 10, "repeats": 2, "test_repeats": 2},
+        "decoders": {"ridge-flow": {"method": "ridge"}, "zero-flow": {"method": "zero"}},
+        "encoding": {
+            "image": "pixels",
+            "video": ["motion"],
+            "folds": 2,
+            "draws": 3,
+            "samples": 20,
+            "permutations": 20,
+        },
+        "score": {"frames": "image-text"},
+    },
+    "animators": {
+        "still": {"kind": "static", "frames": 4},
+        "ridge-clip": {"kind": "splat", "flow": "ridge-flow", "frames": 4},
+        "decoded-clip": {
+            "kind": "splat",
+            "flow": "ridge-flow",
+            "first": "ridge-pixels",
+            "frames": 4,
+        },
     },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},
