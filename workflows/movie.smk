@@ -31,6 +31,7 @@ rule movie_decode:
         responses=LAYOUT.movie("{subject}"),
         targets=LAYOUT.flow_targets,
         features=flow_features_of,
+        stimuli=LAYOUT.stimuli,
         splits=LAYOUT.splits,
     output:
         LAYOUT.flow("{subject}", "{split}", "{method}"),
@@ -56,7 +57,7 @@ rule movie_decode:
     shell:
         "brainvis movie decode --config {params.config:q} --method {wildcards.method} "
         "--responses {input.responses} --targets {input.targets} {params.features} "
-        "--splits {input.splits} --split {wildcards.split} --out {output} --log {log}"
+        "--stimuli {input.stimuli} --splits {input.splits} --split {wildcards.split} --out {output} --log {log}"
 
 
 rule movie_animate:

@@ -15,11 +15,13 @@ def movie_decode(
     method: Annotated[str, typer.Option(help="Name of the flow decoder in the configuration.")],
     responses: Annotated[Path, typer.Option(help="Responses to the movie.")],
     targets: Annotated[Path, typer.Option(help="Flow targets.")],
-    features: Annotated[Path, typer.Option(help="Features of first frames, with patch tokens.")],
     stimuli: Annotated[Path, typer.Option(help="Stimuli file; first frames alone are read.")],
     splits: Annotated[Path, typer.Option(help="Splits file.")],
     split: Annotated[str, typer.Option(help="Name of the split.")],
     out: Annotated[Path, typer.Option(help="Decoded flow (HDF5).")],
+    features: Annotated[
+        Path | None, typer.Option(help="Features of first frames, with patch tokens.")
+    ] = None,
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for the state after every epoch, to resume.")
     ] = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brainvis.config.base import Name, RelativePath, Section
 
@@ -26,11 +26,12 @@ class FlowDecoder(Section):
     """fMRI (and the first frame) to flow, or a baseline of it (brainvis/motion)."""
 
     method: Literal[
-        "head", "first-frame", "shuffled", "ridge", "posterior-map", "posterior-average",
+        "codebook", "first-frame", "shuffled", "ridge", "posterior-map", "posterior-average",
         "mean", "zero",
     ]  # fmt: skip
-    features: Name = Field(
-        default="image-text", description="Space whose patch tokens tell of the first frame."
+    features: Name | None = Field(
+        default=None,
+        description="Space whose patch tokens tell of the first frame; the codebook methods' need.",
     )
     input: Literal["responses", "window"] = Field(
         default="responses",
@@ -63,3 +64,9 @@ class FlowDecoder(Section):
     )
     voxels: int = Field(default=200, ge=1, description="Voxels of the posterior, at most.")
     top: int = Field(default=30, ge=1, description="Clips that `posterior-average` weighs.")
+
+    @model_validator(mode="after")
+    def _sees_the_first_frame(self) -> Self:
+        if self.features is None and self.method in ("codebook", "first-frame", "shuffled"):
+            raise ValueError(f"method {self.method} needs `features`, such as image-text")
+        return self

@@ -21,7 +21,8 @@ from brainvis.motion.posterior import Library
 from brainvis.motion.summary import summarise
 
 METHODS = (
-    "head", "first-frame", "shuffled", "ridge", "posterior-map", "posterior-average", "mean", "zero"
+    "codebook", "first-frame", "shuffled", "ridge", "posterior-map", "posterior-average",
+    "mean", "zero",
 )  # fmt: skip
 BASELINES = ("zero", "mean", "first-frame", "shuffled")
 
@@ -49,7 +50,7 @@ class Options:
 
 
 def predict_flow(
-    method: str, clips: Clips, features: Path, stimuli: Path, options: Options,
+    method: str, clips: Clips, features: Path | None, stimuli: Path, options: Options,
     checkpoints: Path | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Flow of the test clips, (m, frames, size, size, 2) float32.
@@ -75,7 +76,9 @@ def predict_flow(
                 components=options.components, voxels=options.voxels, seed=options.seed,
             )  # fmt: skip
             return library.decode(clips.x_test, 1 if method == "posterior-map" else options.top)
-        case "head" | "first-frame" | "shuffled":
+        case "codebook" | "first-frame" | "shuffled":
+            if features is None:
+                raise BrainvisError("is missing", field="features", remedy=f"{method} needs it")
             return _by_head(method, clips, features, stimuli, options, checkpoints)
     raise BrainvisError("unknown method", field="method", found=method, remedy=f"one of {METHODS}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -39,8 +40,7 @@ class Dis:
     def __call__(self, clip: np.ndarray) -> np.ndarray:
         grey = _grey(clip)
         empty = np.zeros((*grey.shape[1:], 2), dtype=np.float32)
-        pairs = zip(grey[:-1], grey[1:], strict=True)
-        return np.stack([self.method.calc(one, two, empty.copy()) for one, two in pairs])
+        return np.stack([self.method.calc(*pair, empty.copy()) for pair in pairwise(grey)])
 
 
 class Farneback:
@@ -56,7 +56,7 @@ class Farneback:
         return np.stack(
             [
                 cv2.calcOpticalFlowFarneback(one, two, empty.copy(), 0.5, 3, 15, 3, 5, 1.2, 0)
-                for one, two in zip(grey[:-1], grey[1:], strict=True)
+                for one, two in pairwise(grey)
             ]
         )
 
@@ -177,7 +177,7 @@ def _state(weights: Path) -> dict:
         ) from error
 
 
-def _raft(state: dict, weights: Path):  # noqa: ANN202 - a torchvision module
+def _raft(state: dict, weights: Path):
     from torchvision.models.optical_flow import raft_large, raft_small
 
     for make in (raft_small, raft_large):

@@ -170,9 +170,7 @@ def validate(network: FlowHead, pairs: Pairs) -> float:
     cells, total = np.arange(pairs.patches.shape[1])[None], 0.0
     for row in pairs.validation:
         rows = np.array([row])
-        logits = network(
-            torch.from_numpy(pairs.patches[rows]), torch.from_numpy(pairs.code[rows])
-        )
+        logits = network(torch.from_numpy(pairs.patches[rows]), torch.from_numpy(pairs.code[rows]))
         wanted = torch.from_numpy(nearest(real_flow(pairs, rows, cells), pairs.codebook))
         total += float(nn.functional.cross_entropy(logits.flatten(0, 2), wanted.flatten()))
     return total / len(pairs.validation)

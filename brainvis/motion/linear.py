@@ -1,4 +1,4 @@
-"""Kernel ridge from fMRI to several targets, with predictions for training rows left out by segment.
+"""Kernel ridge from fMRI to several targets, and its predictions for left-out segments.
 
 A network that learns from ridge predictions must see them as noisy as they will be in the test:
 for each training clip they come from a fit without the clip's whole movie segment.

@@ -56,7 +56,9 @@ class PatchFeatures:
 
         places = (_by_place(tokens) - self.mean) @ self.components  # (n, t, k)
         side = int(np.sqrt(places.shape[1]))
-        grid = torch.from_numpy(places.astype(np.float32)).transpose(1, 2).unflatten(2, (side, side))
+        grid = (
+            torch.from_numpy(places.astype(np.float32)).transpose(1, 2).unflatten(2, (side, side))
+        )
         fine = interpolate(grid, (size, size), mode="bilinear")
         colour = torch.from_numpy(images).permute(0, 3, 1, 2)
         colour = interpolate(colour, (size, size), mode="area")

@@ -17,12 +17,12 @@ from brainvis.movies import OFFSETS, MovieResponses
 def decode_flow(
     responses: Path,
     targets: Path,
-    features: Path,
+    features: Path | None,
     stimuli: Path,
     split: Sequence[Fold],
     out: Path,
     *,
-    method: str = "head",
+    method: str = "codebook",
     name: str | None = None,
     split_name: str = "main",
     checkpoints: Path | None = None,
@@ -36,8 +36,10 @@ def decode_flow(
 
     Parameters
     ----------
-    responses, targets, features, stimuli : Path
-        `MovieResponses`, `FlowTargets`, `Features` with patch tokens of first frames, `Stimuli`.
+    responses, targets, stimuli : Path
+        `MovieResponses`, `FlowTargets`, `Stimuli`.
+    features : Path or None
+        `Features` with patch tokens of first frames; the codebook methods need it.
     split : sequence of Fold
     out : Path
     method : str
