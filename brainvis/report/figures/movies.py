@@ -28,7 +28,8 @@ def difference_dots(table: pd.DataFrame, *, image: str, kind: str) -> Figure:
     """
     spaces, regions = (list(dict.fromkeys(table[name])) for name in ("space", "roi"))
     subjects = list(dict.fromkeys(table["subject"].astype(str)))
-    look = looks(spaces)
+    look = looks([image, *spaces])  # the same as where the image space is drawn
+    del look[image]
     height = len(regions) * (0.09 * len(spaces) + 0.16) + 0.9
     with canvas(3.4 * len(subjects) + 0.6, height, kind) as figure:
         panels = figure.subplots(1, len(subjects), squeeze=False, sharex=True, sharey=True)[0]

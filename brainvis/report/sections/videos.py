@@ -45,8 +45,10 @@ def build(context: Context) -> Section | None:
         return None
     everyone = decoders_first(where(summary, subject=ALL))
     parts: list[Part] = [*_verdict(context, everyone), *_shown(context.videos)]
-    for split, modality in dict.fromkeys(zip(everyone["split"], everyone["modality"], strict=True)):
-        parts += _modality(context, where(everyone, split=split, modality=modality), split)
+    for split in dict.fromkeys(everyone["split"]):
+        for modality in _TITLES:
+            rows = where(everyone, split=split, modality=modality)
+            parts += _modality(context, rows, split) if len(rows) else []
     parts += _protocols(context.video_protocols)
     parts.append(_published(context))
     return Section("videos", "Motion and video", parts)
@@ -196,7 +198,7 @@ def _modality(context: Context, rows: pd.DataFrame, split: str) -> list[Part]:
     if drawn:
         figure = score_panels(rows, drawn, kind=context.kind)
         caption = (
-            f"{_TITLES.get(modality, '')} Dots: mean over held-out clips and subjects. Bars: 95 % "
+            f"{_TITLES[modality]} Dots: mean over held-out clips and subjects. Bars: 95 % "
             "interval over clips. Orange: chance, that of permuted pairings. Hollow: methods that "
             "know nothing of the brain."
         )
