@@ -43,7 +43,7 @@ GROUPS = {
         "Movies: flow from fMRI, first frames animated by it, what motion explains of a voxel.",
         (
             "dataset", "simulate", "responses", "targets", "decode", "animate", "encode", "score",
-            "show",
+            "show", "judge",
         ),
     ),
 }  # fmt: skip

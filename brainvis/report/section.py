@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,34 @@ class Picture:
     figure: Figure
     caption: str
     part: str = field(default="picture", init=False)
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished MP4, shown inside the page, and a caption that says what is beside what."""
+
+    data: bytes
+    caption: str
+    part: str = field(default="film", init=False)
+
+    @property
+    def encoded(self) -> str:
+        """The file for a data URL."""
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True)
+class Still:
+    """A finished PNG from a file, and its caption."""
+
+    data: bytes
+    caption: str
+    part: str = field(default="still", init=False)
+
+    @property
+    def encoded(self) -> str:
+        """The file for a data URL."""
+        return base64.b64encode(self.data).decode()
 
 
 @dataclass(frozen=True)
@@ -69,7 +98,7 @@ class Code:
     part: str = field(default="code", init=False)
 
 
-Part = Text | Facts | Picture | Table | Code
+Part = Text | Facts | Picture | Film | Still | Table | Code
 
 
 @dataclass(frozen=True)

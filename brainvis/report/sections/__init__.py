@@ -14,6 +14,7 @@ from brainvis.report.sections import (
     encoders,
     grids,
     lineage,
+    movies,
     prompts,
     protocols,
     published,
@@ -25,6 +26,7 @@ from brainvis.report.sections import (
     scores,
     subjects,
     verdict,
+    videos,
 )
 
 ORDER: Sequence[Callable[[Context], Section | None]] = (
@@ -39,6 +41,8 @@ ORDER: Sequence[Callable[[Context], Section | None]] = (
     recovery.build,
     encoders.build,
     prompts.build,
+    videos.build,
+    movies.build,
     clusters.build,
     classification.build,
     protocols.build,
