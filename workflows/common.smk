@@ -282,6 +282,9 @@ VIDEOS = {
     "movie_encoding": MOVIE_ENCODED,
     "movie_voxels": MOVIE_ENCODED_VOXELS,
     "videos": LAYOUT.videos if CLIPS else [],
+    "movie_tuning": (
+        LAYOUT.metrics("movie_tuning", ".csv") if MOVIE_ENCODED and SIMULATED else []
+    ),
 }
 REPORTED = {
     **VIDEOS,
