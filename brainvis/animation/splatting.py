@@ -85,7 +85,7 @@ def splat(image: Tensor, displacement: Tensor, importance: Tensor) -> tuple[Tens
         See `splat_sum`.
     """
     # only differences within an image count: the largest becomes 0, so that none overflows
-    largest = importance.amax(dim=(1, 2), keepdim=True)
+    largest = importance.flatten(1).amax(dim=1).view(-1, 1, 1)
     weight = (importance - largest).clamp(min=_FAINTEST).exp().unsqueeze(1)
     summed = splat_sum(
         torch.cat([image * weight, weight, torch.ones_like(weight)], 1), displacement
