@@ -48,9 +48,9 @@ class FlowDecoder(Section):
     hidden: int = Field(default=512, ge=8, le=8192, description="Width of its MLP on the fMRI.")
     blocks: int = Field(default=3, ge=0, le=48, description="Its residual blocks.")
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Its dropout.")
-    epochs: int = Field(default=40, ge=1, le=1000, description="Epochs, at most.")
+    epochs: int = Field(default=30, ge=1, le=1000, description="Epochs, at most.")
     batch: int = Field(default=32, ge=1, description="Clips in a step.")
-    cells: int = Field(default=96, ge=1, description="Patches of each clip in a step.")
+    cells: int = Field(default=64, ge=1, description="Patches of each clip in a step.")
     moved: float = Field(
         default=0.7, ge=0, le=1, description="Share of steps on motion moved to other objects."
     )

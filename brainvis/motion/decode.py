@@ -36,9 +36,9 @@ class Options:
     hidden: int = 512
     blocks: int = 3
     dropout: float = 0.2
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 32
-    cells: int = 96
+    cells: int = 64
     moved: float = 0.7
     rate: float = 2e-3
     patience: int = 8

@@ -69,14 +69,14 @@ class DecodedFlow(FlowFile):
 
 
 def write_targets(
-    path: Path, ids: np.ndarray, flow: np.ndarray, mask: np.ndarray, **attributes
+    path: Path, ids: np.ndarray, flow: np.ndarray, share: np.ndarray, **attributes
 ) -> None:
-    """Write a `FlowTargets` file."""
+    """Write a `FlowTargets` file; `share` becomes ``/mask``, attribute mask says what it is."""
     described = {"schema": TARGETS, "units": UNITS, "size": flow.shape[2], "frames": flow.shape[1]}
     with hdf5.create(path, {**described, **attributes}) as file:
         hdf5.put(file, "ids", np.asarray(ids, dtype=str))
         hdf5.put(file, "flow", flow.astype(np.float32), compress=True)
-        hdf5.put(file, "mask", mask.astype(np.float32), compress=True)
+        hdf5.put(file, "mask", share.astype(np.float32), compress=True)
 
 
 def write_decoded(path: Path, ids: np.ndarray, flow: np.ndarray, **attributes) -> None:

@@ -44,9 +44,9 @@ class Pairs:
 class Plan:
     """Epochs at most, clips and patches in a step, `moved` share of steps, rates, patience."""
 
-    epochs: int = 40
+    epochs: int = 30
     batch: int = 32
-    cells: int = 96
+    cells: int = 64
     moved: float = 0.7
     rate: float = 2e-3
     decay: float = 1e-2

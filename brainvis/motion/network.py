@@ -54,8 +54,8 @@ class FlowHead(nn.Module):
 
 def _block(sizes: Sizes) -> nn.Module:
     return nn.Sequential(
-        nn.LayerNorm(sizes.width), nn.Linear(sizes.width, 2 * sizes.width), nn.GELU(),
-        nn.Dropout(sizes.dropout), nn.Linear(2 * sizes.width, sizes.width),
+        nn.LayerNorm(sizes.width), nn.Linear(sizes.width, sizes.width), nn.GELU(),
+        nn.Dropout(sizes.dropout), nn.Linear(sizes.width, sizes.width),
     )  # fmt: skip
 
 
