@@ -102,5 +102,5 @@ def test_the_judge_writes_its_table(tmp_path):
 def test_settings_have_defaults_and_refuse_the_impossible():
     assert MovieEncoding(image="a", video=["b"]).delays == [1, 2, 3, 4]
     for bad in ({"image": "a", "video": []}, {"image": "a", "video": ["b"], "folds": 1}):
-        with pytest.raises(ValueError, match="Input should|at least"):
+        with pytest.raises(ValueError, match=r"Input should|at least"):
             MovieEncoding(**bad)
