@@ -46,6 +46,9 @@ foundation: setup ## train the shipped small models again, on images that no sub
 	brainvis prior-objects --config workflows/config/foundation.yaml --count 1008 --out results/foundation/objects.h5 --meshes results/foundation/objects
 	brainvis foundation shape --config workflows/config/foundation.yaml --stimuli results/foundation/objects.h5 --meshes results/foundation/objects --image-text data/foundation/image_text --out data/foundation/shape
 	brainvis foundation visual --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out data/foundation/visual
+	brainvis foundation clips --config workflows/config/foundation.yaml --out results/foundation/clips.h5
+	brainvis foundation video --config workflows/config/foundation.yaml --stimuli results/foundation/clips.h5 --out data/foundation/video
+	brainvis foundation motion --config workflows/config/foundation.yaml --clips results/foundation/clips.h5 --generator data/foundation/generator --image-text data/foundation/image_text --out data/foundation/motion
 
 results: setup ## run what docs/results shows and write its pages
 	snakemake report --configfile workflows/config/vangerven_digits.yaml

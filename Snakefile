@@ -65,6 +65,14 @@ if RUN.generators:
     include: "workflows/generate.smk"
 
 
+if MOTION:
+
+    if SIMULATED:
+
+        include: "workflows/movie_simulated.smk"
+    include: "workflows/movie.smk"
+
+
 include: "workflows/evaluate.smk"
 include: "workflows/report.smk"
 include: "workflows/measured.smk"

@@ -40,9 +40,16 @@ GROUPS = {
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",
-        ("autoencoder", "generator", "visual"),
+        ("autoencoder", "generator", "visual", "clips", "motion", "video"),
     ),
     "clusters": ("Functional clusters of voxels.", ("fit", "assign", "score")),
+    "movie": (
+        "Movies: flow from fMRI, first frames animated by it, what motion explains of a voxel.",
+        (
+            "dataset", "simulate", "responses", "targets", "decode", "animate", "encode", "score",
+            "show", "judge",
+        ),
+    ),
 }  # fmt: skip
 
 app = typer.Typer(

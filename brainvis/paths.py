@@ -197,6 +197,38 @@ class Layout:
     def encoder_scores(self, subject: str, extension: str) -> str:
         return self._path("metrics", "encoders", extension, sub=subject)
 
+    @property
+    def movie_bids(self) -> str:
+        """BIDS tree of the simulated movie."""
+        return (self.root / "movie" / "bids").as_posix()
+
+    def movie_subject(self, subject: str) -> str:
+        return (self.root / "movie" / "bids" / f"sub-{subject}").as_posix()
+
+    @property
+    def movie_dataset(self) -> str:
+        return (self.root / "movie" / "bids" / "dataset_description.json").as_posix()
+
+    def movie(self, subject: str) -> str:
+        """Responses to movie segments, and to each clip."""
+        return self._path("movie", "movie", ".h5", sub=subject)
+
+    @property
+    def flow_targets(self) -> str:
+        """True flow of the clips on a coarse grid."""
+        return self._path("movie", "flow_targets", ".h5")
+
+    def flow(self, subject: str, split: str, method: str) -> str:
+        """Flow decoded from responses to movies."""
+        return self._path("movie", "flow", ".h5", sub=subject, split=split, method=method)
+
+    def clips(self, subject: str, split: str, method: str) -> str:
+        """First frames animated."""
+        return self._path("movie", "clips", ".h5", sub=subject, split=split, method=method)
+
+    def movie_encoding(self, subject: str, extension: str) -> str:
+        return self._path("movie", "encoding", extension, sub=subject)
+
     def metrics(self, part: str, extension: str) -> str:
         return self._path("metrics", part, extension)
 
@@ -207,6 +239,11 @@ class Layout:
     @property
     def figures(self) -> str:
         return self._path("report", "figures", "")
+
+    @property
+    def videos(self) -> str:
+        """Films of decoded clips beside the true ones."""
+        return self._path("report", "videos", "")
 
     def log(self, rule: str, **entities: str) -> str:
         return self._path("logs", rule, ".log", **entities)

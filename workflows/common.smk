@@ -11,6 +11,7 @@ from brainvis.commands.few_score import KEYS as FEW_KEYS
 from brainvis.commands.metrics import KEYS as SCORE_KEYS
 from brainvis.commands.retrieval import KEYS as RETRIEVAL_KEYS
 from brainvis.config import find_data, run_folder, validated
+from brainvis.config.animators import TRUE
 from brainvis.errors import BrainvisError
 from brainvis.paths import Layout
 
@@ -76,6 +77,36 @@ def decoded_space(wildcards):
     """Features that a feature decoder predicts; nothing of those that the encoders give."""
     decoder = RUN.feature_decoders.get(wildcards.method)
     return LAYOUT.features(decoder.features) if decoder else []
+
+
+def flow_features_of(wildcards):
+    """Features of first frames that a flow decoder reads."""
+    space = RUN.motion.decoders[wildcards.method].features
+    return LAYOUT.features(space) if space else []
+
+
+def flow_of(wildcards):
+    """Decoded flow that an animator follows; the targets where it takes the true one or none."""
+    flow = getattr(RUN.animators[wildcards.method], "flow", TRUE)
+    if flow == TRUE:
+        return LAYOUT.flow_targets
+    return LAYOUT.flow(wildcards.subject, wildcards.split, flow)
+
+
+def first_frames_of(wildcards):
+    """Decoded images that an animator moves; nothing where it moves the true first frames."""
+    first = RUN.animators[wildcards.method].first
+    return (
+        []
+        if first == TRUE
+        else LAYOUT.images(wildcards.subject, wildcards.split, first)
+    )
+
+
+def animator_tokens(wildcards):
+    """Decoded tokens that condition an animator."""
+    tokens = getattr(RUN.animators[wildcards.method], "tokens", None)
+    return LAYOUT.decoded(wildcards.subject, wildcards.split, tokens) if tokens else []
 
 
 RUN = or_stop(
@@ -259,7 +290,37 @@ PREDICTED = [
     for subject in (RUN.subjects if STILL and RUN.image_methods else [])
     for method in (*RUN.image_methods, SEEN_IMAGE)
 ]
+# Motion: flow decoded from movies, clips animated by it, voxels that answer to motion.
+MOTION = RUN.motion is not None
+FLOWS = [
+    LAYOUT.flow(*case, method)
+    for case in CASES
+    for method in (RUN.motion.decoders if MOTION else [])
+]
+CLIPS = [LAYOUT.clips(*case, method) for case in CASES for method in RUN.animators]
+MOVIE_ENCODING = RUN.motion.encoding if MOTION else None
+MOVIE_SPACES = (
+    [LAYOUT.features(s) for s in (MOVIE_ENCODING.image, *MOVIE_ENCODING.video)]
+    if MOVIE_ENCODING
+    else []
+)
+MOVIE_ENCODED, MOVIE_ENCODED_VOXELS = (
+    [LAYOUT.movie_encoding(s, end) for s in (RUN.subjects if MOVIE_ENCODING else [])]
+    for end in (".csv", ".h5")
+)
+VIDEOS = {
+    "video_scores": LAYOUT.metrics("video", ".parquet") if MOTION else [],
+    "video_summary": LAYOUT.metrics("video_summary", ".csv") if MOTION else [],
+    "video_protocols": LAYOUT.metrics("video_protocols", ".csv") if MOTION else [],
+    "movie_encoding": MOVIE_ENCODED,
+    "movie_voxels": MOVIE_ENCODED_VOXELS,
+    "videos": LAYOUT.videos if CLIPS else [],
+    "movie_tuning": (
+        LAYOUT.metrics("movie_tuning", ".csv") if MOVIE_ENCODED and SIMULATED else []
+    ),
+}
 REPORTED = {
+    **VIDEOS,
     "stimuli": LAYOUT.stimuli if HAS_IMAGES else [],
     "images": IMAGES if HAS_IMAGES else [],
     "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from brainvis.config.animators import TRUE, Animator
 from brainvis.config.base import Name, RelativePath, Section
 from brainvis.config.data import (
     BidsDataset,
@@ -26,6 +27,7 @@ from brainvis.config.models import (
     Generator,
     LowLevel,
 )
+from brainvis.config.motion import Motion
 
 
 class Comparison(Section):
@@ -124,6 +126,8 @@ class RunConfig(Section):
     joint: dict[Name, Joint] = Field(default_factory=dict)
     low_level: dict[Name, LowLevel] = Field(default_factory=dict)
     generators: dict[Name, Generator] = Field(default_factory=dict)
+    motion: Motion | None = None
+    animators: dict[Name, Animator] = Field(default_factory=dict)
     foundation: Foundation = Foundation()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
@@ -138,6 +142,8 @@ class RunConfig(Section):
         if self.encoders is not None:
             wanted["encoders.backbone"] = self.encoders.backbone
             wanted["encoders.prompt_space"] = [self.encoders.prompt_space]
+        if self.motion is not None:
+            wanted |= {f"motion.{key}": names for key, names in self.motion.spaces.items()}
         for key, names in wanted.items():
             for name in names:
                 if name is not None and name not in self.features:
@@ -261,6 +267,26 @@ class RunConfig(Section):
             raise ValueError(f"report.show names {unknown[0]!r}, which makes no images")
         if twice := sorted({name for name in every if every.count(name) > 1}):
             raise ValueError(f"{twice[0]!r} names two methods that make images")
+        return self
+
+    @model_validator(mode="after")
+    def _animators_have_flow(self) -> RunConfig:
+        if self.motion is not None and self.dataset.name != "simulated":
+            raise ValueError("motion needs responses to movies, which `simulated` has")
+        flows = {TRUE, *(self.motion.decoders if self.motion else {})}
+        for name, one in self.animators.items():
+            asked = {
+                "flow": (getattr(one, "flow", TRUE), flows),
+                "first": (one.first, {TRUE, *self.image_methods}),
+                "tokens": (getattr(one, "tokens", None), {None, *self.vector_methods}),
+            }
+            if self.motion is None:
+                raise ValueError(f"animators.{name} needs the section motion")
+            for key, (found, known) in asked.items():
+                if found not in known:
+                    raise ValueError(f"animators.{name}.{key} names {found!r}, which nothing makes")
+            if name in self.motion.decoders:
+                raise ValueError(f"{name!r} names both a flow decoder and an animator")
         return self
 
     @property

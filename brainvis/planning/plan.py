@@ -14,6 +14,7 @@ from brainvis.planning import (
     few,
     in_context,
     joint,
+    motion,
     networks,
 )
 from brainvis.planning.estimate import Estimate
@@ -51,6 +52,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *joint.stages(config, size, spaces),
         *networks.generation(config, size, spaces),
         *few.stages(config, size, spaces),
+        *motion.stages(config, size, spaces),
         *evaluation.stages(config, size, spaces),
     ]
     return merged([one for one in found if one.jobs])

@@ -44,7 +44,9 @@ def results_page(layout: Layout, config: dict) -> str:
     names = ("summary", "brain", "budgets", *_TABLES)
     paths = {name: Path(layout.metrics(name, ".csv")) for name in names}
     encoded = sorted(Path(layout.root / "metrics").glob("sub-*_encoders.csv"))
-    made = [path for path in [*paths.values(), *encoded] if path.is_file()]
+    video = Path(layout.metrics("video_summary", ".csv"))
+    movies = sorted(Path(layout.root / "movie").glob("sub-*_encoding.csv"))
+    made = [path for path in [*paths.values(), *encoded, video, *movies] if path.is_file()]
     if not made:
         raise BrainvisError(
             "holds no results", file=layout.root, remedy="run `snakemake report` with its config"
@@ -72,6 +74,10 @@ def results_page(layout: Layout, config: dict) -> str:
             ]
     if encoded:
         parts += _encoders(pd.concat([tables.read(path) for path in encoded], ignore_index=True))
+    if video.is_file():
+        parts += _videos(tables.read(video))
+    if movies:
+        parts += _movies(pd.concat([tables.read(path) for path in movies], ignore_index=True))
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=96)
     parts += ["## Configuration", f"```yaml\n{text}```"]
     return "\n\n".join(parts) + "\n"
@@ -107,6 +113,43 @@ def _brain(table: pd.DataFrame) -> list[str]:
         f"Over voxels. {describe_groups()}. `{CEILING}`: a prediction without error; `{SEEN}`: the "
         "encoder on the seen image. Methods that end in `-best` were chosen by this encoder.",
         score_matrix(where(table, subject=ALL)),
+    ]
+
+
+def _videos(summary: pd.DataFrame) -> list[str]:
+    """Decoded motion, made clips and identified clips, methods by metrics."""
+    rows, parts = where(summary, subject=ALL), []
+    for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
+        part = where(rows, split=split, modality=modality)
+        parts += [
+            f"## Movies, {modality}, split `{split}`, n = {part['n'].max()}",
+            score_matrix(part),
+        ]
+    return parts
+
+
+def _movies(table: pd.DataFrame) -> list[str]:
+    """Encoding of movies: every space and region."""
+    lines = [["subject", "space", "roi", "voxels", "r / ceiling", "95 % interval"]]
+    lines[0] += ["minus image", "95 % interval", "p", "banded share", "ceiling of r"]
+    for row in table.to_dict("records"):
+        beside = f"[{row['minus_image_low']:.3f}, {row['minus_image_high']:.3f}]"
+        reference = row["minus_image"] != row["minus_image"]  # NaN: the image space itself
+        lines.append(
+            [
+                *(str(row[name]) for name in ("subject", "space", "roi", "voxels")),
+                f"{row['r']:.3f}",
+                f"[{row['r_low']:.3f}, {row['r_high']:.3f}]",
+                *(["–", "–"] if reference else [f"{row['minus_image']:.3f}", beside]),
+                f"{row['p']:.3f}",
+                "–" if row["share"] != row["share"] else f"{row['share']:.3f}",
+                f"{row['ceiling']:.3f}",
+            ]
+        )
+    return [
+        "## Encoding of movies, held-out segments: correlation over the noise ceiling",
+        "Median over voxels; intervals over blocks of volumes, p from permuted ones; chance is 0.",
+        markdown(lines),
     ]
 
 

@@ -26,6 +26,7 @@ TINY = {
         "pixels": {"kind": "pixels", "size": 8},
         "image-text": {"kind": "open-clip"},
         "latents": {"kind": "latents"},
+        "motion": {"kind": "motion-energy"},
     },
     "decoders": {
         "ridge-pixels": {"method": "ridge_pixels"},
@@ -56,6 +57,29 @@ TINY = {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
     },
     "few_trials": {"shares": [8, 4]},
+    "motion": {
+        "movie": {"showings": 4, "clips_per_segment": 10, "repeats": 2, "test_repeats": 2},
+        "decoders": {
+            "codebook": {
+                **{"method": "codebook", "features": "image-text", "validation": 0.4},
+                **{"epochs": 1, "width": 8, "hidden": 16, "blocks": 1, "codewords": 5},
+            },
+            "ridge": {"method": "ridge"},
+            "zero": {"method": "zero"},
+        },
+        "encoding": {
+            **{"image": "pixels", "video": ["motion"], "folds": 2, "draws": 3},
+            **{"samples": 20, "permutations": 20},
+        },
+        "score": {"frames": "image-text", "null_items": 4},
+    },
+    "animators": {
+        "flow-clip": {"kind": "splat", "flow": "codebook", "frames": 4},
+        "still": {"kind": "static", "frames": 4},
+        "decoded-clip": {
+            **{"kind": "splat", "flow": "codebook", "first": "ridge-pixels", "frames": 4},
+        },
+    },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},
 }

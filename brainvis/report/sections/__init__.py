@@ -16,6 +16,7 @@ from brainvis.report.sections import (
     encoders,
     grids,
     lineage,
+    movies,
     prompts,
     protocols,
     published,
@@ -27,6 +28,7 @@ from brainvis.report.sections import (
     scores,
     subjects,
     verdict,
+    videos,
 )
 
 ORDER: Sequence[Callable[[Context], Section | None]] = (
@@ -43,6 +45,8 @@ ORDER: Sequence[Callable[[Context], Section | None]] = (
     recovery.build,
     encoders.build,
     prompts.build,
+    videos.build,
+    movies.build,
     clusters.build,
     classification.build,
     protocols.build,
