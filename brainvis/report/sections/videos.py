@@ -18,7 +18,7 @@ from brainvis.evaluate.video_ratios import ratio_of_means
 from brainvis.report.context import Context, decoders_first, records, where
 from brainvis.report.figures.scores import score_panels
 from brainvis.report.section import Cell, Facts, Film, Part, Picture, Section, Still, Table, Text
-from brainvis.report.sections.scores import details, matrix
+from brainvis.report.sections.scores import details_table, matrix_table
 from brainvis.report.words import interval, number
 
 CAPTIONS = "captions.csv"
@@ -204,7 +204,7 @@ def _modality(context: Context, rows: pd.DataFrame, split: str) -> list[Part]:
         )
         parts.append(Picture(f"videos_{modality}_{split}", figure, caption))
     short = rows.loc[rows["metric"].isin(chosen)]
-    return [*parts, matrix(short, split, modality), details(rows, split, modality)]
+    return [*parts, matrix_table(short, split, modality), details_table(rows, split, modality)]
 
 
 def _protocols(table: pd.DataFrame | None) -> list[Part]:
