@@ -11,7 +11,7 @@ from PIL import Image
 from brainvis.errors import BrainvisError
 
 _QUALITY = "20"  # constant rate factor of x264; lower is better and larger
-_COLOURS = 96  # of a GIF's palette, one for the whole film
+_COLOURS = 48  # of a GIF's palette, one for the whole film
 
 
 def write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
