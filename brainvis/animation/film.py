@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -34,7 +35,8 @@ def write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
         ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)),
         mode="edge",
     )
-    writer = imageio_ffmpeg.write_frames(
+    write: Any = imageio_ffmpeg.write_frames  # its annotations are those of its defaults alone
+    writer = write(
         str(path),
         (even.shape[2], even.shape[1]),
         fps=fps,
