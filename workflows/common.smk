@@ -194,6 +194,12 @@ def unseen_of(wildcards):
     return [LAYOUT.prior_features(space) for space in spaces]
 
 
+def contrasted_of(wildcards):
+    """Keys of the feature spaces whose scales a contrastive loss needs to know."""
+    own = own_model(wildcards)
+    return [f"features.{space}" for space in own.spaces] if own.contrast else []
+
+
 def voxels_of(wildcards):
     """File of a model's voxel embeddings that holds a subject."""
     if wildcards.subject in RUN.new_subjects:

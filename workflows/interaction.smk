@@ -35,7 +35,7 @@ rule interaction_train:
         mem_mb=memory(6000),
         runtime=240,
     params:
-        config=settings("interaction.{model}"),
+        config=lambda w: settings_text(RUN, f"interaction.{w.model}", *contrasted_of(w)),
         code=code("interaction_train"),
         files=options(
             responses="--responses",

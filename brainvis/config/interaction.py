@@ -43,4 +43,9 @@ class Interaction(Section):
     validation: float = Field(
         default=0.1, gt=0, lt=0.5, description="Share of training stimuli that choose the epoch."
     )
+    contrast: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a contrastive loss per scale on spaces of kind `visual` (Brain-IT).",
+    )
     transfer: Transfer = Transfer()
