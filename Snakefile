@@ -50,6 +50,16 @@ if ENCODERS:
     include: "workflows/interaction.smk"
 
 
+if RUN.few_trials.shares:
+
+    include: "workflows/few.smk"
+
+
+if RUN.joint:
+
+    include: "workflows/joint.smk"
+
+
 if RUN.generators:
 
     include: "workflows/generate.smk"

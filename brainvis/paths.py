@@ -97,6 +97,16 @@ class Layout:
             "decoded", "features", ".h5", sub=subject, split=split, method=method, space=space
         )
 
+    def sample(self, subject: str, split: str, method: str, number: int | str) -> str:
+        """Further samples of a generator, from 1 on; `images` holds the first."""
+        own = {"sub": subject, "split": split, "method": method, "sample": str(number)}
+        return self._path("reconstructions", "images", ".h5", **own)
+
+    def predicted(self, subject: str, split: str, method: str) -> str:
+        """Responses that the encoder predicts to reconstructed images."""
+        own = {"sub": subject, "split": split, "method": method}
+        return self._path("predicted", "responses", ".h5", **own)
+
     def prior_features(self, space: str) -> str:
         """Features of images that no subject saw."""
         return self._path("features", "features", ".h5", stimuli="prior", space=space)
@@ -150,6 +160,23 @@ class Layout:
     def transferred_voxels(self, subject: str, model: str) -> str:
         """Its voxel embeddings of a new subject."""
         return self._path("interaction", "voxels", ".h5", sub=subject, model=model)
+
+    def few_responses(self, subject: str, share: int | str) -> str:
+        """Responses with the first 1/share of the training trials, and all test trials."""
+        return self._path("few", "responses", ".h5", sub=subject, share=str(share))
+
+    def few_voxels(self, subject: str, share: int | str, model: str) -> str:
+        """Voxel embeddings of a new subject from these alone."""
+        return self._path("few", "voxels", ".h5", sub=subject, share=str(share), model=model)
+
+    def few_decoded(self, subject: str, share: int | str, method: str) -> str:
+        """Feature vectors decoded after learning from these alone."""
+        own = {"sub": subject, "share": str(share), "method": method}
+        return self._path("few", "features", ".h5", **own)
+
+    def tuned_generator(self, model: str) -> str:
+        """Generator that was tuned together with a Brain-Interaction Transformer."""
+        return self._path("interaction", "generator", "", model=model)
 
     def synthetic(self, subject: str) -> str:
         """Predicted responses to images that no subject saw."""

@@ -5,7 +5,9 @@ from snakemake.exceptions import WorkflowError
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.commands.common import settings_text
+from brainvis.commands.brain import KEYS as BRAIN_KEYS
 from brainvis.commands.compare import KEYS as COMPARE_KEYS
+from brainvis.commands.few_score import KEYS as FEW_KEYS
 from brainvis.commands.metrics import KEYS as SCORE_KEYS
 from brainvis.commands.retrieval import KEYS as RETRIEVAL_KEYS
 from brainvis.config import find_data, run_folder, validated
@@ -199,7 +201,19 @@ def embeddings_of(subject):
 
 def own_model(wildcards):
     """Settings of the model of a job."""
-    return RUN.interaction[wildcards.model]
+    return RUN.brain_models[wildcards.model]
+
+
+def began_as(wildcards):
+    """Name of the model that a jointly tuned one began as; its own otherwise."""
+    tuned = RUN.joint.get(wildcards.model)
+    return tuned.model if tuned else wildcards.model
+
+
+def tuned_folder(wildcards):
+    """Generator of this run that images are drawn by; nothing where it comes from outside."""
+    folder = RUN.generators[wildcards.method].folder
+    return LAYOUT.tuned_generator(folder) if folder in RUN.joint else []
 
 
 def spaces_of(wildcards):
@@ -211,6 +225,12 @@ def unseen_of(wildcards):
     """Features of images that no subject saw, where the data set has such images."""
     spaces = own_model(wildcards).spaces if SIMULATED else []
     return [LAYOUT.prior_features(space) for space in spaces]
+
+
+def contrasted_of(wildcards):
+    """Keys of the feature spaces whose scales a contrastive loss needs to know."""
+    own = own_model(wildcards)
+    return [f"features.{space}" for space in own.spaces] if own.contrast else []
 
 
 def voxels_of(wildcards):
@@ -229,6 +249,13 @@ def start_of(wildcards):
     """Reconstruction by an image decoder or a low-level branch where denoising starts."""
     start = RUN.generators[wildcards.method].start
     return LAYOUT.images(wildcards.subject, wildcards.split, start) if start else []
+
+
+def samples_of(wildcards):
+    """All samples of the generator that a method chooses among."""
+    case, own = (wildcards.subject, wildcards.split), RUN.best_of[wildcards.method]
+    further = range(1, RUN.generators[own].samples)
+    return [LAYOUT.images(*case, own), *(LAYOUT.sample(*case, own, k) for k in further)]
 
 
 PROMPTED = "all"
@@ -252,11 +279,17 @@ else:
 BRAIN_IT = [
     LAYOUT.decoded(subject, "main", f"{model}-{control}{space}")
     for subject in RUN.subjects
-    for model, own in RUN.interaction.items()
+    for model, own in RUN.brain_models.items()
     for space in own.spaces
     for control in ("", "shuffled-")
 ]
 DECODED += BRAIN_IT
+SEEN_IMAGE = "seen-image"  # what the encoder says of the image that was seen
+PREDICTED = [
+    LAYOUT.predicted(subject, "main", method)
+    for subject in (RUN.subjects if STILL and RUN.image_methods else [])
+    for method in (*RUN.image_methods, SEEN_IMAGE)
+]
 # Motion: flow decoded from movies, clips animated by it, voxels that answer to motion.
 MOTION = RUN.motion is not None
 FLOWS = [
@@ -282,6 +315,9 @@ VIDEOS = {
     "movie_encoding": MOVIE_ENCODED,
     "movie_voxels": MOVIE_ENCODED_VOXELS,
     "videos": LAYOUT.videos if CLIPS else [],
+    "movie_tuning": (
+        LAYOUT.metrics("movie_tuning", ".csv") if MOVIE_ENCODED and SIMULATED else []
+    ),
 }
 REPORTED = {
     **VIDEOS,
@@ -294,6 +330,8 @@ REPORTED = {
     "differences": (
         LAYOUT.metrics("differences", ".csv") if RUN.evaluate.compare else []
     ),
+    "budgets": LAYOUT.metrics("budgets", ".csv") if RUN.few_trials.shares else [],
+    "brain": LAYOUT.metrics("brain", ".csv") if PREDICTED else [],
     "responses": RESPONSES or BETAS,
     "classification": (
         LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else []

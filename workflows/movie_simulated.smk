@@ -81,3 +81,32 @@ rule movie_responses:
         "brainvis movie responses --config {params.config:q} --bids {params.root} "
         "--subject {wildcards.subject} --stimuli {input.stimuli} --splits {input.splits} "
         "--out {output} --log {log}"
+
+
+if MOVIE_ENCODING:
+
+    rule movie_judge:
+        input:
+            scores=MOVIE_ENCODED_VOXELS,
+            truth=TRUTHS,
+        output:
+            LAYOUT.metrics("movie_tuning", ".csv"),
+        log:
+            LAYOUT.log("movie_judge"),
+        benchmark:
+            LAYOUT.benchmark("movie_judge")
+        retries: RETRIES
+        conda:
+            "envs/brainvis.yaml"
+        resources:
+            mem_mb=memory(1000),
+            runtime=10,
+        params:
+            config=settings(),
+            code=code("movie_judge"),
+            files=options(scores="--scores", truth="--truth"),
+        message:
+            "Judging movie encoding by the simulated truth"
+        shell:
+            "brainvis movie judge --config {params.config:q} {params.files} --table {output} "
+            "--log {log}"

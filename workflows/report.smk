@@ -28,6 +28,8 @@ rule report:
             summary="--summary",
             protocols="--protocols",
             retrieval="--retrieval",
+            brain="--brain",
+            budgets="--budgets",
             differences="--differences",
             classification="--classification",
             recovery="--betas",

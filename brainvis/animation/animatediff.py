@@ -180,9 +180,7 @@ class SparseControl(_AnimateDiff):
         if theirs != mine:
             problem = f"cross-attention and channels {theirs} instead of {mine}"
             refuse_mismatch([problem], self.folder / "controlnet")
-        self._pipeline: Any = AnimateDiffSparseControlNetPipeline(
-            **self._parts(), controlnet=control.to(self.device)
-        )
+        self._pipeline: Any = _FirstFrame(**self._parts(), controlnet=control.to(self.device))
         self._pipeline.set_progress_bar_config(disable=True)
 
     def _clip(
@@ -195,12 +193,21 @@ class SparseControl(_AnimateDiff):
     ) -> Tensor:
         shared = self._sampling(condition, noise)
         latents = self._pipeline(
-            conditioning_frames=[first[None]],
+            conditioning_frames=first[None],
             controlnet_frame_indices=[0],
             num_frames=frames,
             **shared,
         )[0]
         return self._decoded(latents)
+
+
+class _FirstFrame(AnimateDiffSparseControlNetPipeline):
+    """Takes the most likely latents of the first frame; diffusers would draw them unseeded."""
+
+    def prepare_image(self, image: Tensor, *_: Any) -> Tensor:
+        simple = self.controlnet.use_simplified_condition_embedding
+        shown = encode_kl(self.vae, image) if simple else image
+        return shown[:, :, None]  # (1, c, 1 frame, h, w)
 
 
 def motion_network(unet: Any, adapter: MotionAdapter, folder: Any) -> UNetMotionModel:

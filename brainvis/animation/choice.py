@@ -13,9 +13,9 @@ _MOVING = 0.1  # pixels of the grid per step: mean speed of an object that moves
 _STREAM = 163  # sets this draw apart from others of the same seed
 
 RULE = (
-    "Of the test clips whose object moves (mean true speed over {moving:g} px of the {grid} grid per "
-    "step; all where there are fewer than {least}): least, median and largest end-point error of "
-    "the flow decoded by {method}, and {drawn} drawn at random with seed {seed} from the others."
+    "Of the test clips whose object moves (mean true speed over {moving:g} px of the {grid} grid "
+    "per step; all where there are fewer than {least}): least, median and largest end-point error "
+    "of the flow decoded by {method}, and {drawn} drawn at random with seed {seed} from the others."
 )
 _LEAST = 4
 

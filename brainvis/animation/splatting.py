@@ -12,7 +12,8 @@ from torch import Tensor
 from brainvis.errors import BrainvisError
 
 _MARGIN = 2  # pixels around the image
-_EMPTY = 1e-12  # weight under which nothing has landed, whatever the importance
+_FAINTEST = -30.0  # least importance beside the largest of an image
+_EMPTY = 1e-25  # weight under which nothing has landed, whatever the importance
 
 
 def splat_sum(values: Tensor, displacement: Tensor) -> Tensor:
@@ -84,7 +85,8 @@ def splat(image: Tensor, displacement: Tensor, importance: Tensor) -> tuple[Tens
         See `splat_sum`.
     """
     # only differences within an image count: the largest becomes 0, so that none overflows
-    weight = (importance - importance.amax(dim=(1, 2), keepdim=True)).exp().unsqueeze(1)
+    largest = importance.flatten(1).amax(dim=1).view(-1, 1, 1)
+    weight = (importance - largest).clamp(min=_FAINTEST).exp().unsqueeze(1)
     summed = splat_sum(
         torch.cat([image * weight, weight, torch.ones_like(weight)], 1), displacement
     )

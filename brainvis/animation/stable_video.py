@@ -109,7 +109,7 @@ class StableVideo(DiffusionAnimator):
                 file=self.folder,
                 field="image_encoder",
                 found="neither",
-                remedy="set `tokens` of the animator, or copy image_encoder/ and feature_extractor/",
+                remedy="set `tokens` of the animator, or copy image_encoder and feature_extractor",
             )
         self._pipeline.decoded = None if condition is None else condition[None]  # (1, 1, d)
         defaults = self.card.defaults

@@ -162,14 +162,15 @@ class _Flow:
     @classmethod
     def of(cls, path: Path, split: Sequence[Fold]) -> _Flow:
         with hdf5.opened(path) as file:
-            schema, ids = str(file.attrs.get("schema")), hdf5.get(file, "ids")
+            schema = str(file.attrs.get("schema"))
+            if schema not in (_DECODED, _TARGETS):
+                raise BrainvisError(
+                    "holds no flow", file=path, field="schema", found=schema,
+                    remedy=f"give a file of schema {_DECODED} or {_TARGETS}",
+                )  # fmt: skip
+            ids = hdf5.get(file, "ids")
             method, subject = (str(file.attrs.get(key, "")) for key in ("method", "subject"))
             baseline = bool(file.attrs.get("baseline", False))
-        if schema not in (_DECODED, _TARGETS):
-            raise BrainvisError(
-                "holds no flow", file=path, field="schema", found=schema,
-                remedy=f"give a file of schema {_DECODED} or {_TARGETS}",
-            )  # fmt: skip
         rows = np.arange(len(ids))
         if schema == _TARGETS:  # of all stimuli
             test = {one for fold in split for one in fold.test}

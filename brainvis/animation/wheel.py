@@ -39,5 +39,5 @@ def legend(size: int) -> np.ndarray:
 
 
 def full_speed(flow: np.ndarray) -> float:
-    """Speed that is shown in full colour: the 99th percentile, so that no outlier pales the rest."""
+    """Speed shown in full colour: the 99th percentile, so that no outlier pales the rest."""
     return float(max(np.percentile(np.linalg.norm(flow, axis=-1), 99), 1e-3))

@@ -16,7 +16,7 @@ def foundation_motion(
     generator: Annotated[Path, typer.Option(help="Folder of the image generator.")],
     image_text: Annotated[Path, typer.Option(help="Folder of the image-text model.")],
     out: Annotated[Path, typer.Option(help="Animator folder to write, with its model card.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 240,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of training.")] = 160,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 2,
     log: LogOption = None,
 ) -> None:

@@ -12,7 +12,9 @@ class MovieEncoding(Section):
 
     image: Name = Field(description="Feature space of single frames that the others must beat.")
     video: list[Name] = Field(
-        min_length=1, description="Feature spaces of clips: motion energy, a video network."
+        min_length=1,
+        description="Feature spaces compared with it: motion energy, a video network; or another "
+        "one of frames as a control.",
     )
     delays: list[int] = Field(
         default=[1, 2, 3, 4], min_length=1, description="Delays of the features, in volumes."

@@ -1,4 +1,4 @@
-"""The file of movie encoding scores."""
+"""The files of movie encoding scores."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from brainvis.errors import BrainvisError
 
 SCHEMA = "encoding-scores"
 MAPS = ("r", "explained", "q", "share", "difference", "difference_low", "difference_high")
+# of the table, a row per space and region
+COLUMNS = ("subject", "space", "roi", "voxels", "threshold", "r", "r_low", "r_high", "raw_r")
+COLUMNS += ("explained", "ceiling", "chance", "p", "share", "minus_image", "minus_image_low")
+COLUMNS += ("minus_image_high", "training_volumes", "test_volumes")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from brainvis.datasets import splits as named
 from brainvis.encoding.banded import BandedRidge
 from brainvis.encoding.evaluation import CHANCE
 from brainvis.encoding.movie_design import Rows, Scaling, designs, segment_rows
-from brainvis.encoding.movie_files import write_movie_scores
+from brainvis.encoding.movie_files import COLUMNS, write_movie_scores
 from brainvis.encoding.movie_identify import alone, log_likelihoods, response_windows
 from brainvis.encoding.movie_scores import (
     Null,
@@ -33,9 +33,6 @@ from brainvis.movies import MovieResponses
 
 ALL_SPACES = "banded"  # the model on all spaces at once
 _ALPHAS = tuple(10.0 ** np.linspace(-2, 5, 15))
-COLUMNS = ("subject", "space", "roi", "voxels", "threshold", "r", "r_low", "r_high", "raw_r")
-COLUMNS += ("explained", "ceiling", "chance", "p", "share", "minus_image", "minus_image_low")
-COLUMNS += ("minus_image_high", "training_volumes", "test_volumes")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,8 @@ def encode_movie(
     out : Path
         `brainvis.encoding.movie_files.MovieScores`.
     table : Path
-        CSV with the columns `COLUMNS`: a row per space and region, medians over voxels.
+        CSV with the columns `brainvis.encoding.movie_files.COLUMNS`: a row per space and region,
+        medians over voxels.
     image : str
         Space of frames that the others are compared with.
     video : sequence of str

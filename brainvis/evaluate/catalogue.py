@@ -54,6 +54,22 @@ _IMAGE = (
         "mse", "MSE", "Mean squared difference of pixel values in [0, 1].", higher_is_better=False
     ),
 )
+_SHAPE = (
+    Metric(
+        "chamfer",
+        "Chamfer distance",
+        "Mean distance to the nearest point of the other surface, mean of both ways.",
+        higher_is_better=False,
+    ),
+    Metric("emd", "EMD", "Exact earth mover's distance of points.", higher_is_better=False),
+    Metric("f_score", "F-score", "Harmonic mean of the shares of points near the other surface."),
+    Metric("volume_iou", "volume IoU", "Shared over joint volume."),
+    Metric(
+        "normal_consistency",
+        "normal consistency",
+        "Mean absolute cosine of the normals at nearest points.",
+    ),
+)
 _VIDEO = (
     Metric("epe_object", "EPE, object", "End-point error on the object.", higher_is_better=False),
     Metric(
@@ -149,6 +165,9 @@ _SPACES = {
     "clip_l14": "CLIP ViT-L/14",
     "efficientnet_b1": "EfficientNet-B1",
     "swav": "SwAV",
+    "brain_visual": "brain (all visual voxels)",
+    "brain_early": "brain (V1 to V4)",
+    "brain_higher": "brain (higher regions)",
     "flow": "flow",
     "encoding": "response",
     "twin_clip": "image-text embedding (tiny twin of CLIP)",
@@ -158,7 +177,11 @@ _SPACES = {
     "twin_visual_5": "visual stage 5 (tiny twin of AlexNet 5)",
     "twin_visual_pooled": "visual stage 5 pooled (tiny twin of Inception, EfficientNet)",
     "twin_visual_pooled_4": "visual stage 4 pooled (tiny twin of SwAV)",
+    "shape": "shape",
+    "views_pixel": "views",
+    "views_visual": "views, visual stage 5 (tiny network)",
 }
+_ITEMS = {"shape": "surfaces, by Chamfer distance", "views_pixel": "pixels of views"}  # not vectors
 
 
 def describe(name: str) -> Metric:
@@ -169,7 +192,7 @@ def describe(name: str) -> Metric:
     KeyError
         For a name that no metric has.
     """
-    for metric in (*_IMAGE, *_VIDEO):
+    for metric in (*_IMAGE, *_SHAPE, *_VIDEO):
         if metric.name == name:
             return metric
     own = name.removeprefix(_FROM_CLIPS)
@@ -181,6 +204,7 @@ def describe(name: str) -> Metric:
         if space and space != name:
             called = _SPACES.get(space, space)
             label = "PixCorr" if name == "pixel_correlation" else f"{called} {measure.label}"
-            definition = f"{measure.definition} Items compared: {called} vectors."
+            items = _ITEMS.get(space, f"{called} vectors")
+            definition = f"{measure.definition} Items compared: {items}."
             return replace(measure, name=name, label=label, definition=definition)
     raise KeyError(name)

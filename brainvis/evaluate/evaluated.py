@@ -9,6 +9,7 @@ import numpy as np
 from brainvis.containers import Features, Reconstructions, Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.evaluate.scoring import Score
+from brainvis.objects3d.files import Objects
 
 LABELS = ("dataset", "subject", "split", "method")
 
@@ -23,7 +24,7 @@ class Evaluated:
     protocol: str
 
 
-def order_of(file: Reconstructions | Features) -> np.ndarray:
+def order_of(file: Reconstructions | Features | Objects) -> np.ndarray:
     """Rows sorted by identifier, so that one permutation means the same in every subject.
 
     Raises
@@ -49,7 +50,7 @@ def classes_of(seen: Stimuli, ids: np.ndarray) -> np.ndarray | None:
     return seen.table["category"].to_numpy(dtype=str)[seen.rows(ids)]
 
 
-def labels_of(file: Reconstructions | Features, modality: str) -> dict[str, str]:
+def labels_of(file: Reconstructions | Features | Objects, modality: str) -> dict[str, str]:
     """Who and what a file is of, from its attributes.
 
     Raises

@@ -16,7 +16,12 @@ from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
 from brainvis.evaluate.by_network import score_by_networks
 from brainvis.evaluate.catalogue import describe
-from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of
+from brainvis.evaluate.evaluated import (
+    Evaluated,
+    classes_of,
+    labels_of,
+    order_of,
+)
 from brainvis.evaluate.networks import reference_readers
 from brainvis.evaluate.reader import (
     PROTOCOL_COLUMNS,

@@ -25,6 +25,8 @@ def write_scores(
 ) -> None:
     """Write the table of `evaluated` and its summary (`brainvis.evaluate.summary.summarise`).
 
+    A score without permuted pairings is one that has no chance level.
+
     Parameters
     ----------
     evaluated : sequence of Evaluated
@@ -38,15 +40,17 @@ def write_scores(
     BrainvisError
         Nothing to write, or two files with the same labels.
     """
-    parts, nulls = [], {}
+    parts, nulls, known = [], {}, set()
     for one in evaluated:
         for score in one.scores:
             key = _key(one.labels, score.metric)
-            if key in nulls:
+            if key in known:
                 raise BrainvisError(
                     "scored twice: two files have the same labels", field="method", found=key
                 )
-            nulls[key] = Null(score.null, score.null_mean, score.chance)
+            known.add(key)
+            if len(score.null):
+                nulls[key] = Null(score.null, score.null_mean, score.chance)
             columns = {**one.labels, "metric": score.metric, "stimulus": one.stimuli}
             columns |= {"value": score.values, "protocol": one.protocol}
             parts.append(pd.DataFrame(columns)[tables.COLUMNS])

@@ -43,7 +43,7 @@ def train(
     image_text: Path,
     out: Path,
     *,
-    steps: int = 240,
+    steps: int = 160,
     batch: int = 2,
     heads: int = 4,
     learning_rate: float = 1e-3,

@@ -7,6 +7,7 @@ flow, before and after refinement.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def estimated_flow(clips: np.ndarray) -> np.ndarray:
     found = np.zeros((len(clips), clips.shape[1] - 1, height, width, 2), np.float32)
     for clip, into in zip(clips, found, strict=True):
         grey = [_large_grey(frame) for frame in clip]
-        for step, (one, other) in enumerate(zip(grey, grey[1:], strict=False)):
+        for step, (one, other) in enumerate(pairwise(grey)):
             # cv2's annotations ask for an array where None is allowed
             large = estimator.calc(one, other, None)  # pyright: ignore
             small = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)

@@ -60,6 +60,7 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
             flops=2e3 * jobs * len(config.animators) * size.test * frames,
         )
     if motion.encoding is not None:
+        yield Estimate("movie_judge", 1, resident(NUMERIC), 4000)
         yield _encoding(motion, size, spaces, averaged)
     methods = len(motion.decoders) + len(config.animators)
     scores = methods * size.subjects * size.test * _METRICS

@@ -170,9 +170,9 @@ class _Clip:
         self._flows = {"true flow": true}
         self._flows |= {f"flow: {name}": one.flow(chosen)[0] for name, one in decoded.items()}
         for name, one in made.items():
-            if self._clips[name].shape[0] != len(self._clips["true clip"]):
+            if len(self._clips[name]) != len(self._clips["true clip"]):
                 raise BrainvisError(
-                    f"clips do not have the {len(self._clips['true clip'])} frames of the true ones",
+                    f"clips need the {len(self._clips['true clip'])} frames of the true ones",
                     file=one.path,
                     field="clips",
                     found=len(self._clips[name]),
@@ -192,7 +192,8 @@ class _Clip:
         image = self._clips["true clip"][0]
         figure = flow_arrows(image, self._flows, fastest, title, kind=self._kind)
         files.write_bytes(out / f"{stem}.png", png(figure))
-        speed = f"Full colour is {fastest:.2f} px of the {len(self._flows['true flow'][0])} grid per step"
+        grid = self._flows["true flow"].shape[1]
+        speed = f"Full colour is {fastest:.2f} px of the {grid} grid per step"
         about = (
             f"{'Simulated data. ' if simulated else ''}{self._id} ({self._caption}), {shown.role} "
             f"by end-point error of the decoded flow, {shown.epe:.2f} px."

@@ -14,7 +14,7 @@ from diffusers import (
 from diffusers.models.controlnets.controlnet_sparsectrl import SparseControlNetModel
 
 sys.path.append(str(Path(__file__).parents[1] / "generation"))
-from tiny_generators import TOKENS, WIDTH, write_stable_diffusion  # noqa: E402
+from tiny_generators import TOKENS, WIDTH, write_stable_diffusion
 
 SVD_WIDTH = 16
 

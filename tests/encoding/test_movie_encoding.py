@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from brainvis.containers import write_features
 from brainvis.datasets import splits
 from brainvis.encoding.movie_design import Scaling, designs, segment_rows
-from brainvis.encoding.movie_files import MovieScores
+from brainvis.encoding.movie_files import COLUMNS, MovieScores
 from brainvis.encoding.movie_identify import alone, log_likelihoods, response_windows
 from brainvis.encoding.movie_scores import block_weights, permuted, time_blocks
-from brainvis.encoding.movie_stage import ALL_SPACES, COLUMNS, encode_movie
+from brainvis.encoding.movie_stage import ALL_SPACES, encode_movie
 from brainvis.errors import BrainvisError
 from brainvis.movies import write_movie_responses
 

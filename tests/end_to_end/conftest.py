@@ -35,9 +35,12 @@ TINY = {
     "feature_decoders": {
         "ridge-tokens": {"method": "ridge_features", "features": "image-text", "tokens": True},
         "ridge-latents": {"method": "ridge_features", "features": "latents"},
+        "ridge-vectors": {"method": "ridge_features", "features": "pixels"},
     },
     "low_level": {"ridge-low": {"decoded": "ridge-latents"}},
-    "generators": {"ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3}},
+    "generators": {
+        "ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3, "samples": 2}
+    },
     "encoders": {
         "backbone": ["pixels"],
         "contexts": [5, 10],
@@ -53,27 +56,28 @@ TINY = {
     "interaction": {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
     },
+    "few_trials": {"shares": [8, 4]},
     "motion": {
         "movie": {"showings": 4, "clips_per_segment": 10, "repeats": 2, "test_repeats": 2},
-        "decoders": {"ridge-flow": {"method": "ridge"}, "zero-flow": {"method": "zero"}},
-        "encoding": {
-            "image": "pixels",
-            "video": ["motion"],
-            "folds": 2,
-            "draws": 3,
-            "samples": 20,
-            "permutations": 20,
+        "decoders": {
+            "codebook": {
+                **{"method": "codebook", "features": "image-text", "validation": 0.4},
+                **{"epochs": 1, "width": 8, "hidden": 16, "blocks": 1, "codewords": 5},
+            },
+            "ridge": {"method": "ridge"},
+            "zero": {"method": "zero"},
         },
-        "score": {"frames": "image-text"},
+        "encoding": {
+            **{"image": "pixels", "video": ["motion"], "folds": 2, "draws": 3},
+            **{"samples": 20, "permutations": 20},
+        },
+        "score": {"frames": "image-text", "null_items": 4},
     },
     "animators": {
+        "flow-clip": {"kind": "splat", "flow": "codebook", "frames": 4},
         "still": {"kind": "static", "frames": 4},
-        "ridge-clip": {"kind": "splat", "flow": "ridge-flow", "frames": 4},
         "decoded-clip": {
-            "kind": "splat",
-            "flow": "ridge-flow",
-            "first": "ridge-pixels",
-            "frames": 4,
+            **{"kind": "splat", "flow": "codebook", "first": "ridge-pixels", "frames": 4},
         },
     },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},

@@ -1,0 +1,1 @@
+"""3D objects: coloured meshes, the shape prior, and generators from decoded embeddings."""
