@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 
 from brainvis.errors import BrainvisError
 
-_SAMPLE = 40_000
+_SAMPLE = 20_000
 
 
 def fit_codebook(flow: np.ndarray, count: int = 40, seed: int = 0) -> np.ndarray:
