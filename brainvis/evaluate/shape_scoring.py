@@ -197,7 +197,7 @@ def _alike(true: Sequence[Measured], made: Sequence[Measured], space: str) -> np
     """Correlation of views, rows are true; -1 in the columns of empty objects."""
     real = np.stack([one.views[space] for one in true])
     none = np.zeros_like(real[0])
-    seen = np.stack([one.views[space] if space in one.views else none for one in made])
+    seen = np.stack([one.views.get(space, none) for one in made])
     empty = np.array([len(one.points) == 0 for one in made])
     return np.where(empty, -1.0, correlation.all_pairs(real, seen))
 
