@@ -196,7 +196,8 @@ def _transport_score(
 def _alike(true: Sequence[Measured], made: Sequence[Measured], space: str) -> np.ndarray:
     """Correlation of views, rows are true; -1 in the columns of empty objects."""
     real = np.stack([one.views[space] for one in true])
-    seen = np.stack([one.views.get(space, np.zeros_like(real[0])) for one in made])
+    none = np.zeros_like(real[0])
+    seen = np.stack([one.views.get(space, none) for one in made])
     empty = np.array([len(one.points) == 0 for one in made])
     return np.where(empty, -1.0, correlation.all_pairs(real, seen))
 
