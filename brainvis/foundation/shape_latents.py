@@ -53,12 +53,12 @@ class Conditions:
         for at in tqdm(range(0, len(source.ids), _BATCH), desc="embeddings", disable=None):
             images = source.images(slice(at, at + _BATCH))
             parts.append((clip.extract(images)[0], low.extract(images)[0]))
-        both = tuple(np.concatenate(one).astype(np.float32) for one in zip(*parts, strict=True))
-        mean = tuple(one[training].mean(axis=0) for one in both)
-        std = tuple(np.maximum(one[training].std(axis=0), 1e-4) for one in both)
+        both = [np.concatenate(one).astype(np.float32) for one in zip(*parts, strict=True)]
+        mean = [one[training].mean(axis=0) for one in both]
+        std = [np.maximum(one[training].std(axis=0), 1e-4) for one in both]
         scaled = [(one - m) / s for one, m, s in zip(both, mean, std, strict=True)]
-        pieces = tuple(components(_tokens(one[training]), one.shape[1]) for one in scaled)
-        return cls(*both, mean, std, pieces)  # pyright: ignore
+        pieces = [components(_tokens(one[training]), one.shape[1]) for one in scaled]
+        return cls(both[0], both[1], (mean[0], mean[1]), (std[0], std[1]), (pieces[0], pieces[1]))
 
     def scaled(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Both standardised, each (rows, 1, width)."""

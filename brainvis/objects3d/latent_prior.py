@@ -32,6 +32,11 @@ class Regression(nn.Module):
         Lengths of the vectors.
     """
 
+    pooled_mean: Tensor
+    pooled_std: Tensor
+    appearance_mean: Tensor
+    appearance_std: Tensor
+
     def __init__(self, pooled: int, appearance: int, latent: int) -> None:
         super().__init__()
         self.pooled_mean: Tensor
