@@ -24,6 +24,8 @@ from torch import Tensor
 
 from brainvis.animation.card import CARD, image_model_of
 from brainvis.animation.diffusion import DiffusionAnimator
+from brainvis.animation.noise import carried_noise
+from brainvis.animation.paths import importance, paths
 from brainvis.animation.warping import Splat
 from brainvis.errors import BrainvisError
 from brainvis.features.checkpoint import refuse_mismatch
@@ -145,16 +147,16 @@ class VideoToVideo(_AnimateDiff):
             return clip
         begun = encode_kl(self.images.vae, clip).transpose(0, 1)[None]  # (1, c, f, h, w)
         refined = self._pipeline(
-            latents=self._noisy(begun, noise),
+            latents=self._noisy(begun, flow, noise),
             strength=strength,
             **self._sampling(condition, noise),
         )[0]
         return (self._decoded(refined) + clip - self._decoded(begun)).clamp(0, 1)
 
-    def _noisy(self, latents: Tensor, noise: torch.Generator) -> Tensor:
-        """Latents at the noise level that refinement begins from.
+    def _noisy(self, latents: Tensor, flow: np.ndarray, noise: torch.Generator) -> Tensor:
+        """Latents (1, c, f, h, w) at the noise level that refinement begins from.
 
-        The pipeline itself would draw latents of the clip at random, noise for noise's sake.
+        The pipeline itself would draw latents of the clip at random, and noise that stands still.
         """
         steps, strength = self.card.defaults.steps, self.card.defaults.strength
         scheduler: Any = self._pipeline.scheduler
@@ -162,8 +164,10 @@ class VideoToVideo(_AnimateDiff):
         times, _ = self._pipeline.get_timesteps(
             steps, scheduler.timesteps, strength, latents.device
         )
-        drawn = torch.randn(latents.shape, generator=noise).to(latents.device)
-        return scheduler.add_noise(latents, drawn, times[:1])
+        channels, frames, height, width = latents.shape[1:]
+        moved = paths(flow[None], frames, height, width)
+        drawn = carried_noise(moved[0], importance(moved)[0], channels, noise)[None]
+        return scheduler.add_noise(latents, drawn.to(latents.device), times[:1])
 
 
 class SparseControl(_AnimateDiff):

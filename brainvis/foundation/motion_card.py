@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,11 @@ def _page(card: dict[str, Any]) -> str:
         "at this size refinement does not help. The smallest strength is the default, and plain "
         "splatting stays the animator to use."
     )
+    verdict = fill(
+        f"`animator.json` says how they are used; `brainvis.animation.registry` opens them. They "
+        f"refine a splatted clip from strength {scores['strength']:g}. {verdict}",
+        100,
+    )
     return f"""# motion
 
 Motion modules (a MotionAdapter of diffusers, as in AnimateDiff) for the image model
@@ -74,8 +80,7 @@ Motion modules (a MotionAdapter of diffusers, as in AnimateDiff) for the image m
 {data["training_images"]} {data["kind"]} clips ({data["dataset"]}, namespace "{data["namespace"]}")
 which no subject of any experiment sees; they know nothing of films.
 
-`animator.json` says how they are used; `brainvis.animation.registry` opens them. They refine a
-splatted clip from strength {scores["strength"]:g}. {verdict}
+{verdict}
 
 {_count(scores["reported"])} held-out clips animated from their first frame with their true flow, so
 what a decoder could reach at best. End-point error (EPE, lower is better) in pixels of the clip

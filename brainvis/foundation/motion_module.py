@@ -52,7 +52,7 @@ def train(
     dropped: float = 0.3,
     noisiest: float = 0.7,
     held_out: float = 0.1,
-    strengths: tuple[float, ...] = (0.08, 0.16, 0.32),
+    strengths: tuple[float, ...] = (0.04, 0.08, 0.16),
     default_steps: int = 25,
     default_guidance: float = 1.0,
     threads: int = 2,

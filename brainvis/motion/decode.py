@@ -13,10 +13,10 @@ from brainvis.motion.checkpoint import checkpointed
 from brainvis.motion.codebook import fit_codebook
 from brainvis.motion.components import FlowComponents
 from brainvis.motion.inputs import Clips, read_frames
-from brainvis.motion.learn import Pairs, Plan, learn, start
+from brainvis.motion.learn import Pairs, Plan, fields_of, inputs_of, learn, start
 from brainvis.motion.linear import fit_ridge
 from brainvis.motion.network import FlowHead, Sizes, expected_flow
-from brainvis.motion.patches import PatchFeatures
+from brainvis.motion.patches import PatchFeatures, object_shares
 from brainvis.motion.posterior import Library
 from brainvis.motion.summary import summarise
 
@@ -109,36 +109,39 @@ def validation_segments(segments: np.ndarray, share: float, seed: int) -> np.nda
     return np.isin(segments, drawn)
 
 
-def codes(clips: Clips) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decoded_motion(clips: Clips) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Motion summaries of training clips, and ridge predictions of them for training and test.
 
-    Those of training clips are made without their segment; all are in standard deviations of the
-    training predictions.
+    Those of training clips are made without their segment.
     """
     summary = summarise(clips.flow, clips.mask)
     model = fit_ridge(clips.x, summary, clips.segments)
-    scale = model.left_out.std(axis=0)
-    scale = np.where(scale > 0, scale, 1).astype(np.float32)
-    return summary, model.left_out / scale, model.predict(clips.x_test) / scale
+    return summary, model.left_out, model.predict(clips.x_test)
 
 
 def _by_head(
     method: str, clips: Clips, features: Path, stimuli: Path, options: Options,
     checkpoints: Path | None,
 ) -> np.ndarray:  # fmt: skip
-    size = clips.flow.shape[2]
+    size, frames = clips.flow.shape[2], clips.flow.shape[1]
     seen = read_frames(features, stimuli, clips.train)
-    patches = PatchFeatures.fit(*seen, size)
-    summary, code, code_test = codes(clips)
+    describe = PatchFeatures.fit(*seen, size)
+    patches = describe(*seen, size)
+    shown = describe(*read_frames(features, stimuli, clips.test), size)
+    share, share_test = object_shares(
+        patches, clips.mask[:, 0], shown, clips.segments, options.seed
+    )
+    summary, decoded, decoded_test = decoded_motion(clips)
     moved = options.moved
-    if method == "first-frame":  # no brain: neither its codes nor motion moved along with them
-        code, code_test, moved = code * 0, code_test * 0, 0.0
+    if method == "first-frame":  # no brain: neither what it says nor motion moved along with it
+        decoded, decoded_test, moved = decoded * 0, decoded_test * 0, 0.0
     if method == "shuffled":
-        code_test = code_test[derangement(len(code_test), options.seed)]
+        decoded_test = decoded_test[derangement(len(decoded_test), options.seed)]
     held_out = validation_segments(clips.segments, options.validation, options.seed)
+    scale = np.maximum(summary.std(axis=0), 1e-6)
     pairs = Pairs(
-        patches(*seen, size), code, clips.flow, clips.mask, summary,
-        np.flatnonzero(~held_out), np.flatnonzero(held_out), clips.steps / clips.flow.shape[1],
+        patches, share, decoded, clips.flow, clips.mask, summary,
+        np.flatnonzero(~held_out), np.flatnonzero(held_out), clips.steps / frames, scale,
         fit_codebook(clips.flow, options.codewords, options.seed),
     )  # fmt: skip
     plan = Plan(
@@ -146,16 +149,16 @@ def _by_head(
         patience=options.patience, seed=options.seed,
     )  # fmt: skip
     sizes = Sizes(
-        pairs.patches.shape[2], code.shape[1], clips.flow.shape[1], options.codewords,
+        patches.shape[2], decoded.shape[1], frames, options.codewords,
         options.width, options.hidden, options.blocks, options.dropout,
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         fresh = start(FlowHead(sizes), plan)
     network = learn(fresh, pairs, plan, checkpointed(checkpoints, fresh, pairs, plan)).network
-    shown = patches(*read_frames(features, stimuli, clips.test), size)
-    flow = expected_flow(
-        network, torch.from_numpy(shown), torch.from_numpy(code_test),
-        torch.from_numpy(pairs.codebook),
-    )  # fmt: skip
-    return flow.numpy().reshape(len(shown), -1, size, size, 2)
+    cells = np.tile(np.arange(size * size), (len(shown), 1))
+    inputs = inputs_of(
+        shown, fields_of(share_test), decoded_test, cells, pairs.stride, scale, frames
+    )
+    flow = expected_flow(network, *inputs, torch.from_numpy(pairs.codebook))
+    return flow.numpy().reshape(len(shown), frames, size, size, 2)

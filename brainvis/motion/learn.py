@@ -24,19 +24,23 @@ from brainvis.motion.summary import COUNT, basis
 class Pairs:
     """What the head learns from; n training clips of one subject.
 
-    `patches` (n, p, f) features of the first frame; `code` (n, c) from fMRI; `flow`
-    (n, frames, size, size, 2); `mask` (n, frames, size, size); `summary` (n, 6); `train` and
-    `validation` rows; `stride` frame steps between flow frames; `codebook` (k, 2).
+    `patches` (n, p, f) features of the first frame; `share` (n, size, size) that the object seems
+    to cover there; `decoded` (n, 6) summary of motion from fMRI; `flow`
+    (n, frames, size, size, 2); `mask` (n, frames, size, size); `summary` (n, 6) of the true motion;
+    `train` and `validation` rows; `stride` frame steps between flow frames; `scale` (6,) of the
+    summary, which the network takes in units of it; `codebook` (k, 2).
     """
 
     patches: np.ndarray
-    code: np.ndarray
+    share: np.ndarray
+    decoded: np.ndarray
     flow: np.ndarray
     mask: np.ndarray
     summary: np.ndarray
     train: np.ndarray
     validation: np.ndarray
     stride: float
+    scale: np.ndarray
     codebook: np.ndarray
 
 
@@ -82,12 +86,13 @@ def learn(
     after_epoch: Callable[[Learning], None] = lambda learning: None,
 ) -> Learning:  # fmt: skip
     """Learn until the plan ends or validation stops improving; keeps the best epoch."""
-    fields = np.stack([basis(mask[0]) for mask in pairs.mask])  # (n, 6, size, size, 2)
+    true = fields_of(pairs.mask[:, 0])
+    seen = fields_of(pairs.share)
     for epoch in tqdm(range(learning.epoch, plan.epochs), disable=None, desc="flow head"):
         if learning.stale >= plan.patience:
             break
-        _epoch(learning, pairs, plan, epoch, fields)
-        learning.validation.append(validate(learning.network, pairs))
+        _epoch(learning, pairs, plan, epoch, true, seen)
+        learning.validation.append(validate(learning.network, pairs, seen))
         learning.epoch = epoch + 1
         if learning.stale == 0:
             values = learning.network.state_dict().items()
@@ -99,41 +104,80 @@ def learn(
 
 
 def _epoch(
-    learning: Learning, pairs: Pairs, plan: Plan, epoch: int, fields: np.ndarray
-) -> None:  # fmt: skip
+    learning: Learning, pairs: Pairs, plan: Plan, epoch: int, true: np.ndarray, seen: np.ndarray
+) -> None:
     """One epoch; every draw is a function of seed and epoch."""
     learning.network.train()
     rng = np.random.default_rng([plan.seed, epoch, 240602659])
     rows = np.concatenate([rng.permutation(pairs.train) for _ in range(plan.repeats)])
     batches = np.array_split(rows, max(1, len(rows) // plan.batch))
+    count = pairs.flow.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
-        for number, frames in enumerate(batches):
+        for number, shown in enumerate(batches):
             done = (epoch + number / len(batches)) / plan.epochs
             warm = min(1.0, (epoch * len(batches) + number + 1) / 20)
             for group in learning.optimiser.param_groups:
                 group["lr"] = plan.rate * warm * 0.5 * (1 + np.cos(np.pi * done))
-            cells = rng.integers(pairs.patches.shape[1], size=(len(frames), plan.cells))
+            cells = rng.integers(pairs.patches.shape[1], size=(len(shown), plan.cells))
             if rng.random() < plan.moved:
-                brains = rng.choice(pairs.train, len(frames))
-                flow = moved_flow(pairs, fields, frames, brains, cells)
+                brains = rng.choice(pairs.train, len(shown))
+                motion = pairs.summary[brains]
+                flow = painted(true[shown], motion, cells, pairs.stride, count)
             else:
-                brains, flow = frames, real_flow(pairs, frames, cells)
-            _step(learning, pairs, frames, brains, cells, flow)
+                brains, flow = shown, real_flow(pairs, shown, cells)
+            inputs = inputs_of(
+                pairs.patches[shown], seen[shown], pairs.decoded[brains], cells, pairs.stride,
+                pairs.scale, count,
+            )  # fmt: skip
+            _step(learning, inputs, nearest(flow, pairs.codebook))
 
 
-def _step(
-    learning: Learning, pairs: Pairs, frames: np.ndarray, brains: np.ndarray, cells: np.ndarray,
-    flow: np.ndarray,
-) -> None:  # fmt: skip
-    patches = torch.from_numpy(pairs.patches[frames[:, None], cells])
-    logits = learning.network(patches, torch.from_numpy(pairs.code[brains]))
-    wanted = torch.from_numpy(nearest(flow, pairs.codebook))  # (b, cells, frames)
-    loss = nn.functional.cross_entropy(logits.flatten(0, 2), wanted.flatten())
+def _step(learning: Learning, inputs: tuple[Tensor, ...], wanted: np.ndarray) -> None:
+    """One step towards codewords (b, cells, frames)."""
+    logits = learning.network(*inputs)
+    loss = nn.functional.cross_entropy(logits.flatten(0, 2), torch.from_numpy(wanted).flatten())
     learning.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learning.network.parameters(), 1.0)
     learning.optimiser.step()
+
+
+def fields_of(share: np.ndarray) -> np.ndarray:
+    """What the six numbers weigh, for each clip's mask (n, size, size): (n, 6, size, size, 2)."""
+    return np.stack([basis(one) for one in share]).astype(np.float32)
+
+
+def inputs_of(
+    patches: np.ndarray, seen: np.ndarray, decoded: np.ndarray, cells: np.ndarray, stride: float,
+    scale: np.ndarray, frames: int,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """What the head takes, for some patches of b first frames.
+
+    Parameters
+    ----------
+    patches : (b, p, f)
+    seen : (b, 6, size, size, 2)
+        `fields_of` the share that the object seems to cover.
+    decoded : (b, 6)
+        Summary of motion from fMRI.
+    cells : (b, c) int
+        Chosen patches.
+    stride, scale, frames
+        See `Pairs`; flow frames.
+
+    Returns
+    -------
+    Tensors (b, c, f), (b, c, 2 frames + 1), (b, 6)
+        Features; flow painted from what was decoded, and the object's share; decoded numbers.
+    """
+    rows = np.arange(len(cells))[:, None]
+    flow = painted(seen, decoded, cells, stride, frames) / scale[:2].mean()
+    share = seen[:, 0, ..., 0].reshape(len(seen), -1)[rows, cells]
+    hint = np.concatenate([flow.reshape(*cells.shape, -1), share[..., None]], axis=-1)
+    arrays = (patches[rows, cells], hint, decoded / scale)
+    features, hint, code = (torch.from_numpy(part.astype(np.float32)) for part in arrays)
+    return features, hint, code
 
 
 def real_flow(pairs: Pairs, rows: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -143,34 +187,49 @@ def real_flow(pairs: Pairs, rows: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return flat[rows[:, None], :, cells]
 
 
-def moved_flow(
-    pairs: Pairs, fields: np.ndarray, frames: np.ndarray, brains: np.ndarray, cells: np.ndarray
+def painted(
+    fields: np.ndarray, motion: np.ndarray, cells: np.ndarray, stride: float, frames: int
 ) -> np.ndarray:
-    """Flow that first frames would have, had they moved like other clips, (b, cells, frames, 2).
+    """Flow that first frames would have, had they moved in some way, (b, cells, frames, 2).
 
     In later flow frames the object has gone on: a cell then takes what lay upstream at first.
+
+    Parameters
+    ----------
+    fields : (b, 6, size, size, 2)
+        Of `fields_of`.
+    motion : (b, 6)
+        Summary of the motion.
+    cells : (b, c) int
+    stride : float
+        Frame steps between flow frames.
+    frames : int
     """
-    size, count = pairs.flow.shape[2], pairs.flow.shape[1]
+    size = fields.shape[2]
     y, x = np.divmod(cells, size)
-    motion = pairs.summary[brains]  # (b, 6)
+    first = np.arange(len(cells))[:, None, None]
     found = []
-    for frame in range(count):
-        gone = motion[:, None, :2] * pairs.stride * frame  # of the object
+    for frame in range(frames):
+        gone = motion[:, None, :2] * stride * frame  # of the object
         column = np.clip(np.rint(x - gone[..., 0]), 0, size - 1).astype(int)
         row = np.clip(np.rint(y - gone[..., 1]), 0, size - 1).astype(int)
-        local = fields[frames[:, None, None], np.arange(COUNT), row[..., None], column[..., None]]
+        local = fields[first, np.arange(COUNT), row[..., None], column[..., None]]  # (b, c, 6, 2)
         found.append(np.einsum("bpkd,bk->bpd", local, motion))
-    return np.stack(found, axis=2)
+    return np.stack(found, axis=2).astype(np.float32)
 
 
 @torch.no_grad()
-def validate(network: FlowHead, pairs: Pairs) -> float:
+def validate(network: FlowHead, pairs: Pairs, seen: np.ndarray) -> float:
     """Mean cross-entropy over all cells of the validation clips."""
     network.eval()
     cells, total = np.arange(pairs.patches.shape[1])[None], 0.0
     for row in pairs.validation:
         rows = np.array([row])
-        logits = network(torch.from_numpy(pairs.patches[rows]), torch.from_numpy(pairs.code[rows]))
+        inputs = inputs_of(
+            pairs.patches[rows], seen[rows], pairs.decoded[rows], cells, pairs.stride, pairs.scale,
+            pairs.flow.shape[1],
+        )  # fmt: skip
         wanted = torch.from_numpy(nearest(real_flow(pairs, rows, cells), pairs.codebook))
+        logits = network(*inputs)
         total += float(nn.functional.cross_entropy(logits.flatten(0, 2), wanted.flatten()))
     return total / len(pairs.validation)

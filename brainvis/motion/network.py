@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the head: `patch` features and `code` numbers of fMRI in, `codewords` out."""
+    """Sizes of the head: `patch` features, `code` numbers of fMRI, `codewords` out."""
 
     patch: int
     code: int
@@ -20,13 +20,15 @@ class Sizes:
     hidden: int = 512
     blocks: int = 3
     dropout: float = 0.2
+    blind: float = 0.5  # dropout of patch features: they are many, first frames few
 
 
 class FlowHead(nn.Module):
     """Logits over codewords for every patch and flow frame.
 
-    An MLP of the fMRI code is broadcast over the patches, joined with their features and goes
-    through residual blocks of 1x1 convolutions: linear maps, since a patch sees only itself.
+    An MLP of the fMRI code is broadcast over the patches, joined with their features and with flow
+    painted onto the first frame, and goes through residual blocks of 1x1 convolutions: linear
+    maps, since a patch sees only itself.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -36,17 +38,17 @@ class FlowHead(nn.Module):
             nn.Linear(sizes.code, sizes.hidden), nn.GELU(), nn.Dropout(sizes.dropout),
             nn.Linear(sizes.hidden, sizes.hidden), nn.GELU(), nn.Linear(sizes.hidden, sizes.width),
         )  # fmt: skip
-        self.patch = nn.Linear(sizes.patch, sizes.width)
-        self.join = nn.Linear(2 * sizes.width, sizes.width)
+        self.patch = nn.Sequential(nn.Dropout(sizes.blind), nn.Linear(sizes.patch, sizes.width))
+        self.join = nn.Linear(2 * sizes.width + 2 * sizes.frames + 1, sizes.width)
         self.blocks = nn.ModuleList([_block(sizes) for _ in range(sizes.blocks)])
         self.out = nn.Sequential(
             nn.LayerNorm(sizes.width), nn.Linear(sizes.width, sizes.frames * sizes.codewords)
         )
 
-    def forward(self, patches: Tensor, code: Tensor) -> Tensor:
-        """(b, p, patch) and (b, code) -> (b, p, frames, codewords)."""
+    def forward(self, patches: Tensor, hint: Tensor, code: Tensor) -> Tensor:
+        """(b, p, patch), (b, p, 2 frames + 1), (b, code) -> (b, p, frames, codewords)."""
         brain = self.brain(code)[:, None].expand(-1, patches.shape[1], -1)  # (b, p, width)
-        x = self.join(torch.cat([self.patch(patches), brain], dim=-1))
+        x = self.join(torch.cat([self.patch(patches), hint, brain], dim=-1))
         for block in self.blocks:
             x = x + block(x)
         return self.out(x).unflatten(-1, (self.sizes.frames, self.sizes.codewords))
@@ -60,11 +62,13 @@ def _block(sizes: Sizes) -> nn.Module:
 
 
 @torch.no_grad()
-def expected_flow(network: FlowHead, patches: Tensor, code: Tensor, codebook: Tensor) -> Tensor:
+def expected_flow(
+    network: FlowHead, patches: Tensor, hint: Tensor, code: Tensor, codebook: Tensor
+) -> Tensor:
     """Probability-weighted sum of codewords, one clip at a time: (b, frames, p, 2)."""
     network.eval()
-    parts = [
-        torch.softmax(network(patches[k : k + 1], code[k : k + 1]), dim=-1) @ codebook
-        for k in range(len(code))  # so that a clip's numbers do not depend on its batch
-    ]
+    parts = []
+    for k in range(len(code)):  # so that a clip's numbers do not depend on its batch
+        one = slice(k, k + 1)
+        parts.append(torch.softmax(network(patches[one], hint[one], code[one]), dim=-1) @ codebook)
     return torch.cat(parts).transpose(1, 2)

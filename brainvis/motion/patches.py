@@ -1,14 +1,19 @@
-"""What a head sees of the first frame: features of its patches, colours and place, on the grid."""
+"""What a head sees of the first frame: features of its patches, and where its object may be."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 
+from brainvis.encoding.folds import make_folds
 from brainvis.errors import BrainvisError
 
 COMPONENTS = 64
+_SAMPLED, _PASSES, _HIDDEN, _FOLDS = 80, 20, (64, 64), 2  # patches a clip, epochs, widths
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,52 @@ class PatchFeatures:
         every = torch.cat([fine, colour, (colour - border).abs(), around, place], dim=1)
         flat = every.flatten(2).transpose(1, 2).numpy()  # (n, size * size, k + 11)
         return ((flat - self.centre) / self.scale).astype(np.float32)
+
+
+def object_shares(
+    patches: np.ndarray, mask: np.ndarray, others: np.ndarray, segments: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability that the object covers each patch of the first frame.
+
+    A small network on the features of one patch learns it from training clips. For these the
+    prediction comes from a network that has not seen their movie segment, as for other clips.
+
+    Parameters
+    ----------
+    patches, others : (n, size * size, f), (m, size * size, f)
+        Of training clips and of the clips to predict for.
+    mask : (n, size, size)
+        Share that the object covers, of training clips.
+    segments : (n,)
+    seed : int
+
+    Returns
+    -------
+    (n, size, size), (m, size, size) float32
+    """
+    size = mask.shape[1]
+    covered = (mask > 0.5).reshape(len(mask), -1)
+
+    def predict(train: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng([seed, 0x0B7])
+        cells = rng.integers(covered.shape[1], size=(len(train), _SAMPLED))
+        rows = train[:, None]
+        x, y = patches[rows, cells].reshape(-1, patches.shape[2]), covered[rows, cells].ravel()
+        if y.all() or not y.any():
+            return np.full((len(shown), size, size), float(y[0]), dtype=np.float32)
+        model = MLPClassifier(
+            _HIDDEN, alpha=1.0, batch_size=256, max_iter=_PASSES, random_state=seed % 2**32
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # few passes on purpose
+            model.fit(x, y)
+        found = [model.predict_proba(one)[:, 1].reshape(size, size) for one in shown]
+        return np.asarray(found, dtype=np.float32)
+
+    own = np.zeros(mask.shape, dtype=np.float32)
+    for train, test in make_folds(len(patches), _FOLDS, segments):
+        own[test] = predict(train, patches[test])
+    return own, predict(np.arange(len(patches)), others)
 
 
 def _by_place(tokens: np.ndarray) -> np.ndarray:

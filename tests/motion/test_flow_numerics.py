@@ -9,11 +9,12 @@ from brainvis.errors import BrainvisError
 from brainvis.motion.codebook import fit_codebook, nearest
 from brainvis.motion.components import FlowComponents
 from brainvis.motion.decode import derangement, validation_segments
-from brainvis.motion.learn import Pairs, moved_flow, real_flow
+from brainvis.motion.learn import Pairs, fields_of, painted, real_flow
 from brainvis.motion.linear import fit_ridge
 from brainvis.motion.network import FlowHead, Sizes, expected_flow
+from brainvis.motion.patches import object_shares
 from brainvis.motion.posterior import Library
-from brainvis.motion.summary import basis, paint, summarise
+from brainvis.motion.summary import paint, summarise
 
 SEGMENTS = np.arange(CLIPS) // 6
 
@@ -74,48 +75,58 @@ def test_the_posterior_finds_the_clip_itself_and_averages():
         Library.fit(np.zeros_like(noise), world["flow"], SEGMENTS, components=20)
 
 
-def pairs_of(world, code):
-    n = len(code)
-    return Pairs(
-        np.zeros((n, SIZE * SIZE, 2), np.float32), code, world["flow"], world["mask"],
-        summarise(world["flow"], world["mask"]), np.arange(n - 6), np.arange(n - 6, n), 2.0,
-        fit_codebook(world["flow"], 8),
-    )  # fmt: skip
-
-
 def test_motion_is_moved_onto_another_object():
     world = planted()
-    pairs = pairs_of(world, world["velocity"])
-    fields = np.stack([basis(mask[0]) for mask in pairs.mask])
+    summary = summarise(world["flow"], world["mask"])
     cells = np.tile(np.arange(SIZE * SIZE), (2, 1))
     frames, brains = np.array([0, 1]), np.array([5, 6])
-    found = moved_flow(pairs, fields, frames, brains, cells)  # (2, cells, frames, 2)
+    fields = fields_of(world["mask"][frames, 0])
+    found = painted(fields, summary[brains], cells, 2.0, 3)  # (2, cells, frames, 2)
     inside = world["mask"][frames, 0].reshape(2, -1) > 0
     for k in range(2):
-        np.testing.assert_allclose(
-            found[k, inside[k], 0],
-            np.broadcast_to(world["velocity"][brains[k]], (16, 2)),
-            atol=1e-2,
-        )
+        wanted = np.broadcast_to(world["velocity"][brains[k]], (16, 2))
+        np.testing.assert_allclose(found[k, inside[k], 0], wanted, atol=1e-2)
         np.testing.assert_allclose(found[k, ~inside[k], 0], 0, atol=1e-2)
     gone = np.rint(world["velocity"][5] * 4)  # cells, after two flow frames of two steps
     place = np.argwhere(np.linalg.norm(found[0, :, 2].reshape(SIZE, SIZE, 2), axis=-1) > 0.02)
-    start = np.argwhere(world["mask"][0, 0] > 0)
-    moved = start + gone[::-1]
+    moved = np.argwhere(world["mask"][0, 0] > 0) + gone[::-1]
     kept = moved[((moved >= 0) & (moved < SIZE)).all(axis=1)].astype(int)
     assert {tuple(k) for k in kept} <= {tuple(p) for p in place}
-    real = real_flow(pairs, frames, cells)
+
+
+def test_real_flow_is_read_at_the_cells():
+    world = planted()
+    none = np.zeros(0)
+    pairs = Pairs(none, none, none, world["flow"], world["mask"], none, none, none, 2.0, none, none)
+    cells = np.tile(np.arange(SIZE * SIZE), (2, 1))
+    real = real_flow(pairs, np.array([0, 1]), cells)
     np.testing.assert_array_equal(real[0, :, 1].reshape(SIZE, SIZE, 2), world["flow"][0, 1])
+
+
+def test_objects_are_found_in_first_frames_never_seen():
+    world = planted()
+    mask = world["mask"][:, 0]
+    noise = np.random.default_rng(0).normal(size=(CLIPS, SIZE * SIZE, 3))
+    patches = (mask.reshape(CLIPS, -1, 1) * 2 + noise * 0.3).astype(np.float32)
+    own, other = object_shares(patches[:48], mask[:48], patches[48:], SEGMENTS[:48], 0)
+    assert ((own > 0.5) == (mask[:48] > 0.5)).mean() > 0.95
+    assert ((other > 0.5) == (mask[48:] > 0.5)).mean() > 0.95
+    changed = mask[:48].copy()
+    changed[SEGMENTS[:48] == 0] = 0  # a segment's own masks do not enter its prediction
+    again, _ = object_shares(patches[:48], changed, patches[48:], SEGMENTS[:48], 0)
+    np.testing.assert_array_equal(again[SEGMENTS[:48] == 0], own[SEGMENTS[:48] == 0])
+    assert not np.allclose(again, own)
 
 
 def test_a_clip_is_decoded_alike_in_any_batch():
     torch.manual_seed(0)
     head = FlowHead(Sizes(patch=3, code=4, codewords=5, width=8, hidden=8))
-    patches, code, book = torch.randn(6, 9, 3), torch.randn(6, 4), torch.randn(5, 2)
-    whole = expected_flow(head, patches, code, book)
+    patches, hint = torch.randn(6, 9, 3), torch.randn(6, 9, 7)
+    code, book = torch.randn(6, 4), torch.randn(5, 2)
+    whole = expected_flow(head, patches, hint, code, book)
     assert whole.shape == (6, 3, 9, 2)
     order = torch.tensor([3, 1, 5])
-    found = expected_flow(head, patches[order], code[order], book)
+    found = expected_flow(head, patches[order], hint[order], code[order], book)
     np.testing.assert_array_equal(found.numpy(), whole[order].numpy())
     assert whole.abs().max() <= book.abs().max()
 
