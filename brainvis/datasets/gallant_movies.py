@@ -35,6 +35,7 @@ from brainvis.datasets.movie_series import Segment, published_split, write_clips
 from brainvis.errors import BrainvisError
 
 RATE = 15  # frames a second of both films
+_BLOCK = 256  # rows at a time, where all are looked at
 SHORTCLIPS, VIM2 = "shortclips", "vim2"
 _TR = {SHORTCLIPS: 2.0, VIM2: 1.0}
 _OBTAIN = {
@@ -80,14 +81,16 @@ def import_shortclips(
         segments = [Segment(n, True, k) for n, k in zip(names, lengths, strict=True)]
         segments.append(Segment("test", False, test.shape[-2]))
         starts = dict(zip(names, onsets, strict=True))
-        kept = _complete([train[...], test[...]])
+        kept = _complete(_finite(train, -1), _finite(test, -1))
         voxels = pd.DataFrame({"i": -1, "j": -1, "k": -1, "roi": _roi_names(folder, subject, kept)})
 
         def passes(one: Segment) -> Iterator[np.ndarray]:
             if one.training:
                 yield train[starts[one.name] : starts[one.name] + one.volumes][:, kept]
+            elif test.ndim == 2:
+                yield test[...][:, kept]
             else:
-                yield from (part[:, kept] for part in test[...].reshape(-1, *test.shape[-2:]))
+                yield from (test[number][:, kept] for number in range(len(test)))
 
         def shown() -> Iterator[np.ndarray]:
             for one in segments:
@@ -135,16 +138,17 @@ def import_vim2(
         length = train.shape[1] // runs
         segments = [Segment(f"train_{n:02d}", True, length) for n in range(runs)]
         segments.append(Segment("test", False, test.shape[-1]))
-        kept = _complete([train[...].T, np.moveaxis(test[...], 0, -1)])
+        kept = _complete(_finite(train, 0), _finite(test, 0))
         voxels = _places(source, kept)
 
         def passes(one: Segment) -> Iterator[np.ndarray]:
             if one.training:
                 start = length * int(one.name[-2:])
                 yield train[:, start : start + length][kept].T
+            elif several:
+                yield from (test[:, number][kept].T for number in range(test.shape[1]))
             else:
-                values = test[...][kept]  # (v, [passes,] volumes)
-                yield from (part.T for part in (np.moveaxis(values, 1, 0) if several else [values]))
+                yield test[...][kept].T
 
         def shown() -> Iterator[np.ndarray]:
             for n, one in enumerate(segments):
@@ -216,15 +220,24 @@ def _clips(
         yield resized(np.ascontiguousarray(clip.transpose(axes)), size)
 
 
-def _complete(parts: list[np.ndarray]) -> np.ndarray:
-    """Voxels (last axis) without missing values."""
-    there = [np.isfinite(p).all(axis=tuple(range(p.ndim - 1))) for p in parts]
-    if len({len(one) for one in there}) > 1:
-        found = [len(one) for one in there]
+def _finite(data: h5py.Dataset, axis: int) -> np.ndarray:
+    """Voxels (on the first or last axis) that have all their values, read in blocks."""
+    starts = range(0, len(data), _BLOCK)
+    blocks = (np.isfinite(data[start : start + _BLOCK]) for start in starts)
+    if axis == 0:
+        return np.concatenate([block.reshape(len(block), -1).all(axis=1) for block in blocks])
+    parts = [block.reshape(-1, data.shape[-1]).all(axis=0) for block in blocks]
+    return np.all(parts, axis=0)
+
+
+def _complete(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Numbers of the voxels that have all values on both sides."""
+    if len(train) != len(test):
+        found = [len(train), len(test)]
         raise BrainvisError("training and test volumes have different voxels", found=found)
-    kept = np.flatnonzero(np.all(there, axis=0))
+    kept = np.flatnonzero(train & test)
     if not len(kept):
-        raise BrainvisError("no voxel without missing values", found=f"{len(there[0])} voxels")
+        raise BrainvisError("no voxel without missing values", found=f"{len(train)} voxels")
     return kept
 
 
