@@ -11,10 +11,16 @@ from brainvis.commands.common import LogOption, run_stage
 from brainvis.containers import MEASURED
 from brainvis.errors import BrainvisError
 
-DATASETS = (
-    "cc2017", "cc2017-cifti", "shortclips", "vim2", "algonauts2021", "algonauts2021-full",
-    "bold-moments",
-)  # fmt: skip
+_READ = {  # files of each layout, below its folder
+    "cc2017": ("video_*.npy", "fmri_*_subject{subject}.npy"),
+    "cc2017-cifti": ("**/stimuli/*.mp4", "**/subject{subject}/fmri/*/cifti/*.dtseries.nii"),
+    "shortclips": ("stimuli/*.hdf", "responses/S{subject}_*.hdf", "mappers/S{subject}_*.hdf"),
+    "vim2": ("Stimuli.mat", "VoxelResponses_subject{subject}.mat"),
+    "algonauts2021": ("Algonauts*/*.mp4", "participants_data*/mini_track/sub{subject}/*"),
+    "algonauts2021-full": ("Algonauts*/*.mp4", "participants_data*/full_track/sub{subject}/*"),
+    "bold-moments": ("stimuli/**/*.mp4", "derivatives/versionB/MNI152/GLM/sub-{subject}/pre*/*"),
+}
+DATASETS = tuple(_READ)
 _FILMS = {"cc2017-cifti", "algonauts2021", "algonauts2021-full", "bold-moments"}
 
 
@@ -46,6 +52,11 @@ def movie_import(
         )
     if frames is not None and dataset == "cc2017":
         raise BrainvisError("clips have 6 frames in this layout", field="--frames", found=frames)
+    read = [
+        path
+        for pattern in _READ[dataset]
+        for path in sorted(folder.glob(pattern.format(subject=subject)))
+    ]
     options: dict = {"size": size, **({} if frames is None else {"frames": frames})}
     if dataset in _FILMS:
         options["variable"] = variable_rate
@@ -56,7 +67,7 @@ def movie_import(
     run_stage(
         "movie_import",
         work,
-        inputs={"folder": folder},
+        inputs={"files": read},
         outputs={"stimuli": stimuli, "responses": responses, "splits": splits},
         values={"settings": options, "kind": MEASURED, "seed": 0},
         log=log,

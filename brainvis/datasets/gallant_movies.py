@@ -203,8 +203,7 @@ def _clips(
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """A segment's clips; `first` is its first volume in the film, `whole` the film's volumes."""
     step, volumes = round(RATE * _TR[name]), whole or one.volumes
-    colours = film.shape[axes.index(3)] if axes == (0, 1, 2, 3) else film.shape[1]
-    if film.dtype != np.uint8 or colours != 3:
+    if film.dtype != np.uint8 or film.shape[axes[3]] != 3:
         raise BrainvisError(
             "needs uint8 frames of 3 colours", file=film.file.filename, field=film.name,
             found=f"{film.dtype} {film.shape}",
