@@ -74,6 +74,7 @@ def write_world(folder: Path, world: dict[str, np.ndarray]) -> dict[str, Path]:
     )  # fmt: skip
     table = pd.DataFrame({"stimulus_id": ids()})
     write_stimuli(paths["stimuli"], world["images"], table, dataset="planted", kind="simulated")
+    tokens = world["tokens"]
     write_features(
         paths["features"], ids(), tokens[:, 0], tokens, space="patches", kind="simulated"
     )
