@@ -46,8 +46,8 @@ GROUPS = {
     "movie": (
         "Movies: flow from fMRI, first frames animated by it, what motion explains of a voxel.",
         (
-            "dataset", "simulate", "responses", "targets", "decode", "animate", "encode", "score",
-            "show", "judge",
+            "import", "dataset", "simulate", "responses", "targets", "decode", "animate", "encode",
+            "score", "show", "judge",
         ),
     ),
 }  # fmt: skip
