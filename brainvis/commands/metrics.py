@@ -61,7 +61,9 @@ def metrics(
             baselines=baseline or [],
             networks=folders["networks"],
             image_text=folders["image_text"],
-            visual=None if folders["visual"] is None else _visual(folders["visual"], own["device"]),
+            visual=None
+            if folders["visual"] is None
+            else visual_network(folders["visual"], own["device"]),
             out_protocols=made["protocols"],
             seed=values["seed"],
             **{name: own[name] for name in _SETTINGS},
@@ -85,7 +87,7 @@ def metrics(
     )
 
 
-def _visual(folder: Path, device: str) -> Reader:
+def visual_network(folder: Path, device: str) -> Reader:
     """Reader of the small visual network; evaluation itself knows no model of this project."""
     from brainvis.artifacts.files import sha256
     from brainvis.evaluate.twins import visual_reader

@@ -54,6 +54,22 @@ _IMAGE = (
         "mse", "MSE", "Mean squared difference of pixel values in [0, 1].", higher_is_better=False
     ),
 )
+_SHAPE = (
+    Metric(
+        "chamfer",
+        "Chamfer distance",
+        "Mean distance to the nearest point of the other surface, mean of both ways.",
+        higher_is_better=False,
+    ),
+    Metric("emd", "EMD", "Exact earth mover's distance of points.", higher_is_better=False),
+    Metric("f_score", "F-score", "Harmonic mean of the shares of points near the other surface."),
+    Metric("volume_iou", "volume IoU", "Shared over joint volume."),
+    Metric(
+        "normal_consistency",
+        "normal consistency",
+        "Mean absolute cosine of the normals at nearest points.",
+    ),
+)
 _MEASURES = (
     Metric("correlation", "correlation", "Pearson correlation with the seen item."),
     Metric(
@@ -110,7 +126,11 @@ _SPACES = {
     "twin_visual_5": "visual stage 5 (tiny twin of AlexNet 5)",
     "twin_visual_pooled": "visual stage 5 pooled (tiny twin of Inception, EfficientNet)",
     "twin_visual_pooled_4": "visual stage 4 pooled (tiny twin of SwAV)",
+    "shape": "shape",
+    "views_pixel": "views",
+    "views_visual": "views, visual stage 5 (tiny network)",
 }
+_ITEMS = {"shape": "surfaces, by Chamfer distance", "views_pixel": "pixels of views"}  # not vectors
 
 
 def describe(name: str) -> Metric:
@@ -121,7 +141,7 @@ def describe(name: str) -> Metric:
     KeyError
         For a name that no metric has.
     """
-    for metric in _IMAGE:
+    for metric in (*_IMAGE, *_SHAPE):
         if metric.name == name:
             return metric
     for measure in sorted(_MEASURES, key=lambda measure: -len(measure.name)):
@@ -129,6 +149,7 @@ def describe(name: str) -> Metric:
         if space and space != name:
             called = _SPACES.get(space, space)
             label = "PixCorr" if name == "pixel_correlation" else f"{called} {measure.label}"
-            definition = f"{measure.definition} Items compared: {called} vectors."
+            items = _ITEMS.get(space, f"{called} vectors")
+            definition = f"{measure.definition} Items compared: {items}."
             return replace(measure, name=name, label=label, definition=definition)
     raise KeyError(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,23 +117,60 @@ def score_vectors(
         Ten-way only where there are ten items, within-class only where a class has two.
     """
     similarity = correlation.all_pairs(real, made)
-    matrices = {
-        "correlation": similarity,
-        "distance": 1 - similarity,
-        "two_way": identification.two_way(similarity),
-        "top1": identification.retrieval(similarity),
-        "top1_reverse": identification.reverse_retrieval(similarity),
-    }
-    if len(similarity) >= 10:
-        matrices["ten_way"] = identification.n_way(similarity, 10)
-    if classes is not None and 1 < len(np.unique(classes)) < len(classes):
-        matrices["two_way_within_class"] = identification.two_way_within_class(similarity, classes)
-    wanted = [name for name in matrices if name != "distance"] if measures is None else measures
-    matrices = {name: matrices[name] for name in wanted}
+    wanted = measures or tuple(name for name in _MEASURES if name != "distance")
+    return score_similarity(
+        similarity, classes, space, wanted, permutations=permutations, seed=seed
+    )
+
+
+def score_similarity(
+    similarity: np.ndarray,
+    classes: np.ndarray | None,
+    space: str,
+    measures: tuple[str, ...],
+    *,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> list[Score]:
+    """Scores that follow from how similar each real item is to each reconstruction.
+
+    Parameters
+    ----------
+    similarity : ndarray, (n, n)
+        Real items in rows, reconstructions in columns; n >= 2.
+    classes, space, permutations, seed
+        See `score_vectors`.
+    measures : tuple of str
+        Last parts of the metric names; those that cannot be taken are left out.
+    """
     scores = []
-    for measure, matrix in matrices.items():
+    for measure in measures:
+        matrix = _MEASURES[measure](similarity, classes)
+        if matrix is None:
+            continue
         strata = classes if measure == "two_way_within_class" else None
         null = permuted_means(matrix, draws=permutations, strata=strata, seed=seed)
         values = np.diagonal(matrix).copy()
         scores.append(Score(f"{space}_{measure}", values, null, float(np.nanmean(values))))
     return scores
+
+
+def _ten_way(similarity: np.ndarray, _: np.ndarray | None) -> np.ndarray | None:
+    return identification.n_way(similarity, 10) if len(similarity) >= 10 else None
+
+
+def _within_class(similarity: np.ndarray, classes: np.ndarray | None) -> np.ndarray | None:
+    if classes is None or not 1 < len(np.unique(classes)) < len(classes):
+        return None
+    return identification.two_way_within_class(similarity, classes)
+
+
+_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray | None], np.ndarray | None]] = {
+    "correlation": lambda similarity, _: similarity,
+    "distance": lambda similarity, _: 1 - similarity,
+    "two_way": lambda similarity, _: identification.two_way(similarity),
+    "top1": lambda similarity, _: identification.retrieval(similarity),
+    "top1_reverse": lambda similarity, _: identification.reverse_retrieval(similarity),
+    "ten_way": _ten_way,
+    "two_way_within_class": _within_class,
+}

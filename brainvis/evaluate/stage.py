@@ -16,7 +16,13 @@ from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
 from brainvis.evaluate.by_network import score_by_networks
 from brainvis.evaluate.catalogue import describe
-from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of
+from brainvis.evaluate.evaluated import (
+    Evaluated,
+    classes_of,
+    labels_of,
+    order_of,
+    write_scores,
+)
 from brainvis.evaluate.networks import reference_readers
 from brainvis.evaluate.reader import (
     PROTOCOL_COLUMNS,
@@ -28,7 +34,6 @@ from brainvis.evaluate.reader import (
 )
 from brainvis.evaluate.resize import Common, resize
 from brainvis.evaluate.scoring import score_images, score_vectors
-from brainvis.evaluate.summary import Key, Null, summarise
 from brainvis.evaluate.twins import image_text_reader
 
 BASELINES = ("mean", "shuffled", "nearest_training", "prior_only")
@@ -142,7 +147,10 @@ def evaluate(
         tables.write(pd.DataFrame(protocols, columns=columns), out_protocols)
     evaluated += _evaluate_spaces(true_features, image_features, seen, "image", options)
     evaluated += _evaluate_spaces(true_features, decoded, seen, "features", options)
-    _write(evaluated, out_table, out_summary, baselines, bootstrap, interval, seed)
+    write_scores(
+        evaluated, out_table, out_summary,
+        baselines=baselines, bootstrap=bootstrap, interval=interval, seed=seed,
+    )  # fmt: skip
 
 
 def _evaluate_reconstruction(
@@ -232,38 +240,3 @@ def _evaluate_space(
     return Evaluated(
         labels_of(decoded, modality), ids, scores, f"{protocol} | numpy {version('numpy')}"
     )
-
-
-def _write(
-    evaluated: list[Evaluated],
-    out_table: Path,
-    out_summary: Path,
-    baselines: Sequence[str],
-    bootstrap: int,
-    interval: str,
-    seed: int,
-) -> None:
-    parts, nulls = [], {}
-    for one in evaluated:
-        for score in one.scores:
-            key = _key(one.labels, score.metric)
-            if key in nulls:
-                raise BrainvisError(
-                    "scored twice: two files have the same labels", field="method", found=key
-                )
-            nulls[key] = Null(score.null, score.null_mean, score.chance)
-            columns = {**one.labels, "metric": score.metric, "stimulus": one.stimuli}
-            columns |= {"value": score.values, "protocol": one.protocol}
-            parts.append(pd.DataFrame(columns)[tables.COLUMNS])
-    if not parts:
-        raise BrainvisError("nothing to evaluate", field="reconstructions", found="no files")
-    table = pd.concat(parts, ignore_index=True)
-    tables.write(table, out_table)
-    summary = summarise(
-        table, nulls, baselines=tuple(baselines), bootstrap=bootstrap, interval=interval, seed=seed
-    )
-    tables.write(summary, out_summary)
-
-
-def _key(labels: dict[str, str], metric: str) -> Key:
-    return (*(labels[name] for name in tables.GROUP[:-1]), metric, labels["subject"])

@@ -1,4 +1,7 @@
-"""Sections to one self-contained HTML page: inline style, inline images, no scripts, no network."""
+"""Sections to one self-contained HTML page: inline style, inline images, no network.
+
+Scripts run only in the sandboxed frames of viewers (`brainvis.report.section.Viewer`).
+"""
 
 from __future__ import annotations
 

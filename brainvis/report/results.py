@@ -74,7 +74,7 @@ def _scores(layout: Layout, summary: Path, config: dict) -> list[str]:
     rows, parts = where(tables.read(summary), subject=ALL), []
     for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
         part = where(rows, split=split, modality=modality)
-        parts += [f"## Split `{split}`, {modality}, n = {part['n'].max()}", _matrix(part)]
+        parts += [f"## Split `{split}`, {modality}, n = {part['n'].max()}", score_matrix(part)]
     seen = Stimuli.open(layout.stimuli)
     category = dict(zip(seen.ids, seen.table["category"].astype(str), strict=True))
     method = _headline(config, rows)
@@ -123,7 +123,8 @@ def _headline(config: dict, rows: pd.DataFrame) -> str:
     return named or str(rows.loc[~rows["baseline"].astype(bool), "method"].iloc[0])
 
 
-def _matrix(part: pd.DataFrame) -> str:
+def score_matrix(part: pd.DataFrame) -> str:
+    """Summary rows of one split and modality: methods by metrics, and chance (Markdown)."""
     methods, metrics = part["method"].unique(), part["metric"].unique()
     lines = [["method", *metrics]]
     for method in methods:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,7 +70,37 @@ class Code:
     part: str = field(default="code", init=False)
 
 
-Part = Text | Facts | Picture | Table | Code
+@dataclass(frozen=True)
+class Animation:
+    """A moving picture (GIF), its width in CSS pixels, and a caption that says how to read it."""
+
+    data: bytes
+    width: int
+    caption: str
+    part: str = field(default="animation", init=False)
+
+    @property
+    def encoded(self) -> str:
+        """The picture in base64."""
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A whole page in a frame of its own, `height` CSS pixels high.
+
+    The frame may run its scripts and nothing else: it is of no origin, so it reaches neither the
+    report nor anything stored, and the pages shown in it forbid themselves the network.
+    """
+
+    html: str
+    title: str
+    caption: str
+    height: int = 460
+    part: str = field(default="viewer", init=False)
+
+
+Part = Text | Facts | Picture | Table | Code | Animation | Viewer
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from brainvis.report.section import Cell, Part, Picture, Section, Table
 from brainvis.report.words import interval, number, probability
 
 _GROUP = ["split", "modality", "method"]
-_DRAWN = ("pixel_correlation", "ssim")  # and identification and distances in every space
-_MEASURES = ("_two_way", "_distance")
+_DRAWN = ("pixel_correlation", "ssim", "chamfer", "emd", "f_score", "volume_iou")
+_MEASURES = ("_two_way", "_distance")  # identification and distances, in every space
 
 
 def build(context: Context) -> Section | None:
@@ -22,28 +22,34 @@ def build(context: Context) -> Section | None:
     table = context.differences
     if table is None or table.empty:
         return None
+    return Section("differences", "Paired differences", difference_parts(table, context.kind))
+
+
+def difference_parts(table: pd.DataFrame, kind: str, prefix: str = "differences") -> list[Part]:
+    """A figure, named after `prefix`, and two tables per split, modality and method."""
     parts: list[Part] = []
     for number_, names in enumerate(
         dict.fromkeys(table[_GROUP].itertuples(index=False, name=None))
     ):
         own = where(table, **dict(zip(_GROUP, names, strict=True)))
-        parts += [_figure(context, own, number_, *names), _table(own, *names), _tests(own, *names)]
-    return Section("differences", "Paired differences", parts)
+        figure = _figure(own, kind, f"{prefix}_{number_}", *names)
+        parts += [figure, _table(own, *names), _tests(own, *names)]
+    return parts
 
 
 def _figure(
-    context: Context, table: pd.DataFrame, number_: int, split: str, modality: str, method: str
+    table: pd.DataFrame, kind: str, name: str, split: str, modality: str, method: str
 ) -> Picture:
     every = list(dict.fromkeys(table["metric"]))
-    drawn = [name for name in every if name in _DRAWN or name.endswith(_MEASURES)] or every
-    figure = difference_panels(table, drawn, kind=context.kind)
+    drawn = [one for one in every if one in _DRAWN or one.endswith(_MEASURES)] or every
+    figure = difference_panels(table, drawn, kind=kind)
     caption = (
         f"Split “{split}”, {modality}: “{method}” minus each other method on the same stimuli "
         "(mean of subjects), with 95 % bootstrap interval over stimuli. Right of the line “"
         f"{method}” is better (differences of metrics where lower is better are turned round). "
         "Blue: the interval favours it; orange: it favours the other; grey: it holds 0."
     )
-    return Picture(f"differences_{number_}", figure, caption)
+    return Picture(name, figure, caption)
 
 
 def _table(table: pd.DataFrame, split: str, modality: str, method: str) -> Table:

@@ -40,7 +40,7 @@ def build(context: Context) -> Section | None:
     every = decoders_first(where(context.summary, subject=ALL))
     for split, modality in dict.fromkeys(zip(every["split"], every["modality"], strict=True)):
         part = where(every, split=split, modality=modality)
-        parts += [_matrix(part, split, modality), _details(part, split, modality)]
+        parts += [matrix_table(part, split, modality), details_table(part, split, modality)]
     return Section("scores", "Scores", parts)
 
 
@@ -71,7 +71,8 @@ def _scatter(context: Context) -> list[Picture]:
     return [Picture("paired", figure, caption)]
 
 
-def _matrix(part: pd.DataFrame, split: str, modality: str) -> Table:
+def matrix_table(part: pd.DataFrame, split: str, modality: str) -> Table:
+    """Summary rows of one split and modality: methods by metrics, last row chance."""
     cells = {(row["method"], row["metric"]): row for row in records(part)}
     metrics = [name for name in dict.fromkeys(part["metric"]) if name not in _DETAIL_ONLY]
     methods = list(dict.fromkeys(part["method"]))
@@ -105,7 +106,8 @@ def _column(name: str) -> str:
     return metric.label + ("" if metric.higher_is_better else " ↓")
 
 
-def _details(part: pd.DataFrame, split: str, modality: str) -> Table:
+def details_table(part: pd.DataFrame, split: str, modality: str) -> Table:
+    """Every number of those rows, folded."""
     columns = ["metric", "method", "mean", "95 % interval", "subjects drawn too", "chance", "p"]
     columns += ["q", "n", "best baseline", "difference", "its p", "protocol"]
     lines = []
