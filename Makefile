@@ -36,7 +36,7 @@ lint: setup ## style, types, workflow
 	snakemake --lint
 
 requirements: ## pin every version again, for all platforms
-	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --all-extras pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --extra dev --extra slurm pyproject.toml -o requirements.txt
 
 foundation: setup ## train the shipped small models again, on images that no subject sees
 	brainvis prior --config workflows/config/foundation.yaml --out results/foundation/prior.h5
@@ -46,10 +46,15 @@ foundation: setup ## train the shipped small models again, on images that no sub
 	brainvis prior-objects --config workflows/config/foundation.yaml --count 1008 --out results/foundation/objects.h5 --meshes results/foundation/objects
 	brainvis foundation shape --config workflows/config/foundation.yaml --stimuli results/foundation/objects.h5 --meshes results/foundation/objects --image-text data/foundation/image_text --out data/foundation/shape
 	brainvis foundation visual --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out data/foundation/visual
+	brainvis foundation clips --config workflows/config/foundation.yaml --out results/foundation/clips.h5
+	brainvis foundation video --config workflows/config/foundation.yaml --stimuli results/foundation/clips.h5 --out data/foundation/video
+	brainvis foundation motion --config workflows/config/foundation.yaml --clips results/foundation/clips.h5 --generator data/foundation/generator --image-text data/foundation/image_text --out data/foundation/motion
 
 results: setup ## run what docs/results shows and write its pages
 	snakemake report --configfile workflows/config/vangerven_digits.yaml
 	brainvis results workflows/config/vangerven_digits.yaml --out docs/results/vangerven_digits.md
+	{ echo "# Decoders of the measured digits, commit $$(git describe --always --dirty)"; echo; \
+	  python benchmarks/digits.py; } > docs/results/digits_decoders.md
 	snakemake report --configfile workflows/config/haxby.yaml
 	brainvis results workflows/config/haxby.yaml --out docs/results/haxby.md
 	snakemake report --configfile workflows/config/demo.yaml
@@ -63,8 +68,10 @@ measured: setup ## encoding analyses of measured fMRI: results/measured, docs/re
 	snakemake measured
 
 benchmarks: setup ## side by side with peers, hours on two cores: docs/results/benchmarks.md
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[bench]"
 	{ echo "# Benchmarks, commit $$(git describe --always --dirty)"; \
-	  for one in "ridge --sizes full --repeats 1" in_context universal_step; do \
+	  for one in "ridge --sizes full --repeats 1" in_context universal_step \
+	      "generation --folder data/foundation/generator" interaction; do \
 	    echo; python benchmarks/$${one%% *}.py $$(echo $$one | cut -s -d' ' -f2-); done; } \
 	  > docs/results/benchmarks.md
 

@@ -50,9 +50,27 @@ if ENCODERS:
     include: "workflows/interaction.smk"
 
 
+if RUN.few_trials.shares:
+
+    include: "workflows/few.smk"
+
+
+if RUN.joint:
+
+    include: "workflows/joint.smk"
+
+
 if RUN.generators:
 
     include: "workflows/generate.smk"
+
+
+if MOTION:
+
+    if SIMULATED:
+
+        include: "workflows/movie_simulated.smk"
+    include: "workflows/movie.smk"
 
 
 include: "workflows/evaluate.smk"

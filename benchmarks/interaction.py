@@ -12,7 +12,7 @@ must give the same tokens.
 
 Needs torch_geometric, which brainvis does not depend on:
 
-    .venv/bin/uv pip install --python .venv/bin/python torch_geometric
+    .venv/bin/uv pip install --python .venv/bin/python --editable ".[bench]"
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from brainvis.decoding.interaction import BrainTokenizer, Sizes
 
-INSTALL = ".venv/bin/uv pip install --python .venv/bin/python torch_geometric"
+INSTALL = '.venv/bin/uv pip install --python .venv/bin/python --editable ".[bench]"'
 DEFAULT_HEADS = Sizes(1, 1, {}).heads
 OURS = {"brainvis, one head": 1, f"brainvis, {DEFAULT_HEADS} heads": DEFAULT_HEADS}
 KEYS = ("wall", "cpu", "peak", "step")

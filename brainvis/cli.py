@@ -15,7 +15,7 @@ STAGES = (
     "stimuli", "prior", "channels", "bids_dataset", "simulate", "digits", "bids_stimuli",
     "nsd_stimuli", "nsd_betas", "splits",
     "betas", "responses", "features", "decode", "decode_features", "image_features", "classify",
-    "truth", "metrics", "retrieval", "compare", "report", "image_text", "measured",
+    "truth", "metrics", "brain", "retrieval", "compare", "report", "image_text", "measured",
 )  # fmt: skip
 
 GROUPS = {
@@ -23,22 +23,33 @@ GROUPS = {
         "Encoding models: what each voxel answers to any image.",
         (
             "backbone", "ridge", "universal", "new", "population", "in_context", "adapt",
-            "decoder", "decode", "synthetic", "select", "score",
+            "decoder", "decode", "synthetic", "predict", "select", "score",
         ),
     ),
     "interaction": (
         "Brain-Interaction Transformer: responses to image tokens (Brain-IT, 2510.25976).",
         ("train", "transfer", "decode"),
     ),
+    "few": (
+        "New subjects from few of their trials, decoded by the Brain-Interaction Transformer.",
+        ("responses", "transfer", "score"),
+    ),
     "generate": (
         "Images from what was decoded: the low-level branch, then diffusion models.",
-        ("low_level", "images", "select"),
+        ("low_level", "joint", "images", "select", "best"),
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",
-        ("autoencoder", "generator", "visual"),
+        ("autoencoder", "generator", "visual", "clips", "motion", "video"),
     ),
     "clusters": ("Functional clusters of voxels.", ("fit", "assign", "score")),
+    "movie": (
+        "Movies: flow from fMRI, first frames animated by it, what motion explains of a voxel.",
+        (
+            "dataset", "simulate", "responses", "targets", "decode", "animate", "encode", "score",
+            "show", "judge",
+        ),
+    ),
 }  # fmt: skip
 
 app = typer.Typer(

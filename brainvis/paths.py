@@ -97,6 +97,16 @@ class Layout:
             "decoded", "features", ".h5", sub=subject, split=split, method=method, space=space
         )
 
+    def sample(self, subject: str, split: str, method: str, number: int | str) -> str:
+        """Further samples of a generator, from 1 on; `images` holds the first."""
+        own = {"sub": subject, "split": split, "method": method, "sample": str(number)}
+        return self._path("reconstructions", "images", ".h5", **own)
+
+    def predicted(self, subject: str, split: str, method: str) -> str:
+        """Responses that the encoder predicts to reconstructed images."""
+        own = {"sub": subject, "split": split, "method": method}
+        return self._path("predicted", "responses", ".h5", **own)
+
     def prior_features(self, space: str) -> str:
         """Features of images that no subject saw."""
         return self._path("features", "features", ".h5", stimuli="prior", space=space)
@@ -151,6 +161,23 @@ class Layout:
         """Its voxel embeddings of a new subject."""
         return self._path("interaction", "voxels", ".h5", sub=subject, model=model)
 
+    def few_responses(self, subject: str, share: int | str) -> str:
+        """Responses with the first 1/share of the training trials, and all test trials."""
+        return self._path("few", "responses", ".h5", sub=subject, share=str(share))
+
+    def few_voxels(self, subject: str, share: int | str, model: str) -> str:
+        """Voxel embeddings of a new subject from these alone."""
+        return self._path("few", "voxels", ".h5", sub=subject, share=str(share), model=model)
+
+    def few_decoded(self, subject: str, share: int | str, method: str) -> str:
+        """Feature vectors decoded after learning from these alone."""
+        own = {"sub": subject, "share": str(share), "method": method}
+        return self._path("few", "features", ".h5", **own)
+
+    def tuned_generator(self, model: str) -> str:
+        """Generator that was tuned together with a Brain-Interaction Transformer."""
+        return self._path("interaction", "generator", "", model=model)
+
     def synthetic(self, subject: str) -> str:
         """Predicted responses to images that no subject saw."""
         return self._path("encoding", "synthetic", ".h5", sub=subject)
@@ -170,6 +197,38 @@ class Layout:
     def encoder_scores(self, subject: str, extension: str) -> str:
         return self._path("metrics", "encoders", extension, sub=subject)
 
+    @property
+    def movie_bids(self) -> str:
+        """BIDS tree of the simulated movie."""
+        return (self.root / "movie" / "bids").as_posix()
+
+    def movie_subject(self, subject: str) -> str:
+        return (self.root / "movie" / "bids" / f"sub-{subject}").as_posix()
+
+    @property
+    def movie_dataset(self) -> str:
+        return (self.root / "movie" / "bids" / "dataset_description.json").as_posix()
+
+    def movie(self, subject: str) -> str:
+        """Responses to movie segments, and to each clip."""
+        return self._path("movie", "movie", ".h5", sub=subject)
+
+    @property
+    def flow_targets(self) -> str:
+        """True flow of the clips on a coarse grid."""
+        return self._path("movie", "flow_targets", ".h5")
+
+    def flow(self, subject: str, split: str, method: str) -> str:
+        """Flow decoded from responses to movies."""
+        return self._path("movie", "flow", ".h5", sub=subject, split=split, method=method)
+
+    def clips(self, subject: str, split: str, method: str) -> str:
+        """First frames animated."""
+        return self._path("movie", "clips", ".h5", sub=subject, split=split, method=method)
+
+    def movie_encoding(self, subject: str, extension: str) -> str:
+        return self._path("movie", "encoding", extension, sub=subject)
+
     def metrics(self, part: str, extension: str) -> str:
         return self._path("metrics", part, extension)
 
@@ -180,6 +239,11 @@ class Layout:
     @property
     def figures(self) -> str:
         return self._path("report", "figures", "")
+
+    @property
+    def videos(self) -> str:
+        """Films of decoded clips beside the true ones."""
+        return self._path("report", "videos", "")
 
     def log(self, rule: str, **entities: str) -> str:
         return self._path("logs", rule, ".log", **entities)

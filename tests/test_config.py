@@ -104,6 +104,20 @@ ENCODED = {
         ({"low_level": {"l": {"decoded": "brain-it-pixels"}}}, "decodes no features of kind"),
         ({"low_level": {"l": {"decoded": "ridge"}}}, "decodes no features of kind"),
         ({"report": {"show": ["x"]}}, "report.show names 'x'"),
+        ({"few_trials": {"shares": [40]}}, "needs a feature decoder of method ridge_features"),
+        ({"few_trials": {"shares": [40], "model": "x"}}, "few_trials.model 'x' is not under"),
+        ({"few_trials": {"shares": [1]}}, "greater than or equal to 2"),
+        (
+            {
+                "encoders": None,
+                "interaction": {},
+                "feature_decoders": {
+                    "ridge": {"method": "ridge_features", "features": "pixels", "tokens": True}
+                },
+                "generators": {"g": {"tokens": "ridge", "samples": 2}},
+            },
+            "only encoders can choose among them",
+        ),
         (
             {
                 "decoders": {"g": {"method": "mean"}},
@@ -118,3 +132,21 @@ def test_models_and_generators_need_what_they_read(changes, said):
     with pytest.raises(BrainvisError) as caught:
         config.validated(minimal(**{**ENCODED, **changes}), "run.yaml")
     assert said in str(caught.value)
+
+
+def test_several_samples_make_a_method_of_their_own():
+    generators = {"g": {"tokens": "brain-it-pixels", "samples": 3}, "h": {"tokens": "mean"}}
+    mean = {"mean": {"method": "mean", "features": "pixels", "tokens": True}}
+    run = config.validated(
+        minimal(**ENCODED, generators=generators, feature_decoders=mean), "run.yaml"
+    )
+    assert run.best_of == {"g-best": "g"}
+    assert run.image_methods == ["g", "h", "g-best"] and "g-best" not in run.baselines
+
+
+def test_few_trials_stand_beside_ridge_to_the_same_space():
+    ridge = {"r": {"method": "ridge_features", "features": "pixels"}}
+    run = config.validated(
+        minimal(**ENCODED, feature_decoders=ridge, few_trials={"shares": [40, 8]}), "run.yaml"
+    )
+    assert (run.few_model, run.few_space, run.few_ridge) == ("brain-it", "pixels", "r")

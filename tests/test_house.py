@@ -13,9 +13,19 @@ from brainvis.cli import STAGES
 
 PACKAGE = Path(fingerprint.PACKAGE)
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-OF_THE_WORLD = {"stimuli", "prior", "prior_objects", "channels", "bids_dataset", "simulate"}
-JUDGES = {PACKAGE / "evaluate/recovery.py", PACKAGE / "clusters/evaluation.py"}  # by the truth
-JUDGING = {"truth", "clusters_score"}
+OF_THE_WORLD = {
+    "stimuli",
+    "prior",
+    "prior_objects",
+    "channels",
+    "bids_dataset",
+    "simulate",
+    "foundation_clips",
+}
+OF_THE_WORLD |= {"movie_dataset", "movie_simulate"}
+_JUDGES = ("evaluate/recovery.py", "evaluate/movie_truth.py", "clusters/evaluation.py")
+JUDGES = {PACKAGE / name for name in _JUDGES}  # by the truth
+JUDGING = {"truth", "clusters_score", "movie_judge"}
 
 
 def imports(source: Path) -> set[str]:
@@ -64,6 +74,7 @@ def test_nothing_but_its_judges_and_the_simulator_opens_the_ground_truth(reposit
             continue
         assert 'schema="truth"' not in source.read_text() or source in JUDGES, source
         judging = ("brainvis.evaluate.recovery", "brainvis.clusters.evaluation")
+        judging += ("brainvis.evaluate.movie_truth",)
         if source.stem not in JUDGING:
             assert not any(name.startswith(judging) for name in imports(source)), source
     for smk in sorted((repository / "workflows").glob("*.smk")):

@@ -5,10 +5,13 @@ from snakemake.exceptions import WorkflowError
 
 from brainvis.artifacts.fingerprint import fingerprint
 from brainvis.commands.common import settings_text
+from brainvis.commands.brain import KEYS as BRAIN_KEYS
 from brainvis.commands.compare import KEYS as COMPARE_KEYS
+from brainvis.commands.few_score import KEYS as FEW_KEYS
 from brainvis.commands.metrics import KEYS as SCORE_KEYS
 from brainvis.commands.retrieval import KEYS as RETRIEVAL_KEYS
 from brainvis.config import find_data, run_folder, validated
+from brainvis.config.animators import TRUE
 from brainvis.errors import BrainvisError
 from brainvis.paths import Layout
 
@@ -74,6 +77,36 @@ def decoded_space(wildcards):
     """Features that a feature decoder predicts; nothing of those that the encoders give."""
     decoder = RUN.feature_decoders.get(wildcards.method)
     return LAYOUT.features(decoder.features) if decoder else []
+
+
+def flow_features_of(wildcards):
+    """Features of first frames that a flow decoder reads."""
+    space = RUN.motion.decoders[wildcards.method].features
+    return LAYOUT.features(space) if space else []
+
+
+def flow_of(wildcards):
+    """Decoded flow that an animator follows; the targets where it takes the true one or none."""
+    flow = getattr(RUN.animators[wildcards.method], "flow", TRUE)
+    if flow == TRUE:
+        return LAYOUT.flow_targets
+    return LAYOUT.flow(wildcards.subject, wildcards.split, flow)
+
+
+def first_frames_of(wildcards):
+    """Decoded images that an animator moves; nothing where it moves the true first frames."""
+    first = RUN.animators[wildcards.method].first
+    return (
+        []
+        if first == TRUE
+        else LAYOUT.images(wildcards.subject, wildcards.split, first)
+    )
+
+
+def animator_tokens(wildcards):
+    """Decoded tokens that condition an animator."""
+    tokens = getattr(RUN.animators[wildcards.method], "tokens", None)
+    return LAYOUT.decoded(wildcards.subject, wildcards.split, tokens) if tokens else []
 
 
 RUN = or_stop(
@@ -168,7 +201,19 @@ def embeddings_of(subject):
 
 def own_model(wildcards):
     """Settings of the model of a job."""
-    return RUN.interaction[wildcards.model]
+    return RUN.brain_models[wildcards.model]
+
+
+def began_as(wildcards):
+    """Name of the model that a jointly tuned one began as; its own otherwise."""
+    tuned = RUN.joint.get(wildcards.model)
+    return tuned.model if tuned else wildcards.model
+
+
+def tuned_folder(wildcards):
+    """Generator of this run that images are drawn by; nothing where it comes from outside."""
+    folder = RUN.generators[wildcards.method].folder
+    return LAYOUT.tuned_generator(folder) if folder in RUN.joint else []
 
 
 def spaces_of(wildcards):
@@ -180,6 +225,12 @@ def unseen_of(wildcards):
     """Features of images that no subject saw, where the data set has such images."""
     spaces = own_model(wildcards).spaces if SIMULATED else []
     return [LAYOUT.prior_features(space) for space in spaces]
+
+
+def contrasted_of(wildcards):
+    """Keys of the feature spaces whose scales a contrastive loss needs to know."""
+    own = own_model(wildcards)
+    return [f"features.{space}" for space in own.spaces] if own.contrast else []
 
 
 def voxels_of(wildcards):
@@ -198,6 +249,13 @@ def start_of(wildcards):
     """Reconstruction by an image decoder or a low-level branch where denoising starts."""
     start = RUN.generators[wildcards.method].start
     return LAYOUT.images(wildcards.subject, wildcards.split, start) if start else []
+
+
+def samples_of(wildcards):
+    """All samples of the generator that a method chooses among."""
+    case, own = (wildcards.subject, wildcards.split), RUN.best_of[wildcards.method]
+    further = range(1, RUN.generators[own].samples)
+    return [LAYOUT.images(*case, own), *(LAYOUT.sample(*case, own, k) for k in further)]
 
 
 PROMPTED = "all"
@@ -221,12 +279,48 @@ else:
 BRAIN_IT = [
     LAYOUT.decoded(subject, "main", f"{model}-{control}{space}")
     for subject in RUN.subjects
-    for model, own in RUN.interaction.items()
+    for model, own in RUN.brain_models.items()
     for space in own.spaces
     for control in ("", "shuffled-")
 ]
 DECODED += BRAIN_IT
+SEEN_IMAGE = "seen-image"  # what the encoder says of the image that was seen
+PREDICTED = [
+    LAYOUT.predicted(subject, "main", method)
+    for subject in (RUN.subjects if STILL and RUN.image_methods else [])
+    for method in (*RUN.image_methods, SEEN_IMAGE)
+]
+# Motion: flow decoded from movies, clips animated by it, voxels that answer to motion.
+MOTION = RUN.motion is not None
+FLOWS = [
+    LAYOUT.flow(*case, method)
+    for case in CASES
+    for method in (RUN.motion.decoders if MOTION else [])
+]
+CLIPS = [LAYOUT.clips(*case, method) for case in CASES for method in RUN.animators]
+MOVIE_ENCODING = RUN.motion.encoding if MOTION else None
+MOVIE_SPACES = (
+    [LAYOUT.features(s) for s in (MOVIE_ENCODING.image, *MOVIE_ENCODING.video)]
+    if MOVIE_ENCODING
+    else []
+)
+MOVIE_ENCODED, MOVIE_ENCODED_VOXELS = (
+    [LAYOUT.movie_encoding(s, end) for s in (RUN.subjects if MOVIE_ENCODING else [])]
+    for end in (".csv", ".h5")
+)
+VIDEOS = {
+    "video_scores": LAYOUT.metrics("video", ".parquet") if MOTION else [],
+    "video_summary": LAYOUT.metrics("video_summary", ".csv") if MOTION else [],
+    "video_protocols": LAYOUT.metrics("video_protocols", ".csv") if MOTION else [],
+    "movie_encoding": MOVIE_ENCODED,
+    "movie_voxels": MOVIE_ENCODED_VOXELS,
+    "videos": LAYOUT.videos if CLIPS else [],
+    "movie_tuning": (
+        LAYOUT.metrics("movie_tuning", ".csv") if MOVIE_ENCODED and SIMULATED else []
+    ),
+}
 REPORTED = {
+    **VIDEOS,
     "stimuli": LAYOUT.stimuli if HAS_IMAGES else [],
     "images": IMAGES if HAS_IMAGES else [],
     "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],
@@ -236,6 +330,8 @@ REPORTED = {
     "differences": (
         LAYOUT.metrics("differences", ".csv") if RUN.evaluate.compare else []
     ),
+    "budgets": LAYOUT.metrics("budgets", ".csv") if RUN.few_trials.shares else [],
+    "brain": LAYOUT.metrics("brain", ".csv") if PREDICTED else [],
     "responses": RESPONSES or BETAS,
     "classification": (
         LAYOUT.metrics("classification", ".csv") if not HAS_IMAGES else []

@@ -113,3 +113,73 @@ rule classify:
         "Classifying categories"
     shell:
         "brainvis classify --config {params.config:q} {params.files} --out {output} --log {log}"
+
+
+if PREDICTED:
+
+    rule encode_predict:
+        input:
+            features=[
+                LAYOUT.image_features("{subject}", "main", method, space)
+                for method in RUN.image_methods
+                for space in STILL
+            ],
+            seen=[LAYOUT.features(space) for space in STILL],
+            encoder=LAYOUT.universal,
+            embeddings=lambda w: embeddings_of(w.subject),
+        output:
+            [
+                LAYOUT.predicted("{subject}", "main", method)
+                for method in (*RUN.image_methods, SEEN_IMAGE)
+            ],
+        log:
+            LAYOUT.log("encode_predict", sub="{subject}"),
+        benchmark:
+            LAYOUT.benchmark("encode_predict", sub="{subject}")
+        retries: RETRIES
+        conda:
+            "envs/brainvis.yaml"
+        resources:
+            mem_mb=memory(4000),
+            runtime=60,
+        params:
+            config=settings(),
+            code=code("encode_predict"),
+            files=options(features="--features", seen="--features"),
+            methods=each("--method", (*RUN.image_methods, SEEN_IMAGE)),
+            out=lambda wildcards, output: each("--out", output),
+        message:
+            "Predicting what sub-{wildcards.subject} would answer to reconstructions"
+        shell:
+            "brainvis encode predict --config {params.config:q} {params.files} "
+            "--encoder {input.encoder} --embeddings {input.embeddings} "
+            "--subject {wildcards.subject} {params.methods} {params.out} --log {log}"
+
+    rule brain:
+        input:
+            responses=RESPONSES,
+            predicted=PREDICTED,
+            splits=SPLITS,
+        output:
+            table=LAYOUT.metrics("brain_scores", ".parquet"),
+            summary=LAYOUT.metrics("brain", ".csv"),
+        log:
+            LAYOUT.log("brain"),
+        benchmark:
+            LAYOUT.benchmark("brain")
+        retries: RETRIES
+        conda:
+            "envs/brainvis.yaml"
+        resources:
+            mem_mb=memory(3000),
+            runtime=60,
+        params:
+            config=settings(*BRAIN_KEYS),
+            code=code("brain"),
+            files=options(responses="--responses", predicted="--predicted"),
+            baselines=BASELINES,
+        message:
+            "Comparing predicted responses to reconstructions with measured ones"
+        shell:
+            "brainvis brain --config {params.config:q} {params.files} --splits {input.splits} "
+            "{params.baselines} --table {output.table} --summary {output.summary} --log {log}"

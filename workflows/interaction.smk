@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    model="|".join(RUN.interaction) or "none",
+    model="|".join(RUN.brain_models) or "none",
 
 
 ruleorder: interaction_decode > decode_features
@@ -25,6 +25,8 @@ rule interaction_train:
         LAYOUT.log("interaction_train", model="{model}"),
     benchmark:
         LAYOUT.benchmark("interaction_train", model="{model}")
+    wildcard_constraints:
+        model="|".join(RUN.interaction) or "none",
     retries: RETRIES
     conda:
         "envs/brainvis.yaml"
@@ -33,7 +35,7 @@ rule interaction_train:
         mem_mb=memory(6000),
         runtime=240,
     params:
-        config=settings("interaction.{model}"),
+        config=lambda w: settings_text(RUN, f"interaction.{w.model}", *contrasted_of(w)),
         code=code("interaction_train"),
         files=options(
             responses="--responses",
@@ -77,13 +79,14 @@ rule interaction_transfer:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        config=settings("interaction.{model}"),
+        config=lambda w: settings_text(RUN, f"interaction.{began_as(w)}"),
         code=code("interaction_transfer"),
+        model=began_as,
         files=options(features="--features", made="--made", unseen="--unseen"),
     message:
         "Bringing {wildcards.model} to sub-{wildcards.subject}"
     shell:
-        "brainvis interaction transfer --config {params.config:q} --model {wildcards.model} "
+        "brainvis interaction transfer --config {params.config:q} --model {params.model} "
         "--network {input.network} --reference {input.reference} --responses {input.responses} "
         "--embeddings {input.embeddings} --population {input.population} "
         "--clusters {input.clusters} {params.files} --splits {input.splits} --voxels {output} "

@@ -35,3 +35,9 @@ rule clusters:
 rule images:
     input:
         IMAGES,
+
+
+rule videos:
+    input:
+        CLIPS,
+        **VIDEOS,

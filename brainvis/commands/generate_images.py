@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from brainvis.commands.common import (
-    ConfigOption,
-    LogOption,
-    feature_settings,
-    read_settings,
-    run_stage,
-)
+from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+from brainvis.config import find_checkpoint
 
 
 def generate_images(
@@ -27,22 +22,26 @@ def generate_images(
         Path | None, typer.Option(help="Reconstructions file of the low-level branch.")
     ] = None,
     sample: Annotated[int, typer.Option(help="Which of several samples.")] = 0,
+    generator: Annotated[
+        Path | None, typer.Option(help="Generator folder instead of the configured one.")
+    ] = None,
     log: LogOption = None,
 ) -> None:
     """Generate an image for every decoded test stimulus with a local diffusion model."""
     key = f"generators.{method}"
     values = read_settings(config, key)
-    settings, folder = feature_settings(values["settings"][key])
+    settings = values["settings"][key]
+    folder = generator or find_checkpoint(settings["folder"])
 
     def work(made: dict[str, Path]) -> None:
         from brainvis.datasets import splits as named
         from brainvis.generation.stage import generate_images as generate
 
-        files = ("folder", "tokens", "start")
+        files = ("folder", "tokens", "start", "samples")
         own = {name: value for name, value in settings.items() if name not in files}
         generate(
             tokens,
-            settings["folder"],
+            folder,
             named.read(splits, split),
             made["images"],
             start=start,

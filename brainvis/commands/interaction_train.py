@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+from brainvis.commands.common import (
+    ConfigOption,
+    LogOption,
+    feature_settings,
+    read_settings,
+    run_stage,
+)
 
 Files = list[Path]
 
@@ -35,6 +41,9 @@ def interaction_train(
     """Train one decoder of image tokens for all given subjects (Brain-IT, 2510.25976)."""
     key = f"interaction.{model}"
     values = read_settings(config, key)
+    told = values["settings"][key]
+    contrasted = [f"features.{space}" for space in told["spaces"]] if told["contrast"] else []
+    values = read_settings(config, key, *contrasted)
     own = {
         name: value
         for name, value in values["settings"][key].items()
@@ -44,6 +53,7 @@ def interaction_train(
     def work(outputs: dict[str, Path]) -> None:
         from brainvis.decoding.interaction_stage import train_interaction
 
+        scales = {one.partition(".")[2]: _scales(values["settings"][one]) for one in contrasted}
         train_interaction(
             responses,
             embeddings,
@@ -56,6 +66,7 @@ def interaction_train(
             made=made,
             unseen=unseen,
             checkpoints=checkpoints,
+            scales={space: shapes for space, shapes in scales.items() if shapes},
             seed=values["seed"],
             **own,
         )
@@ -78,3 +89,15 @@ def interaction_train(
         log=log,
         model=model,
     )
+
+
+def _scales(features: dict) -> tuple:
+    """Shapes (c, h, w) of the levels of a `visual` space; nothing of another kind."""
+    if features["kind"] != "visual":
+        return ()
+    from brainvis.features.visual import Visual
+    from brainvis.generation.inversion import layer_shapes
+
+    settings, folder = feature_settings(features)
+    network = Visual(folder or "", settings["size"], settings["levels"], device="cpu")
+    return tuple(layer_shapes(network.layers, network.size))

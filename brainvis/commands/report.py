@@ -30,6 +30,10 @@ def report(
     retrieval: Annotated[
         Path | None, typer.Option(help="Retrieval and collapse of decoded vectors.")
     ] = None,
+    brain: Annotated[Path | None, typer.Option(help="Summary of brain correlations.")] = None,
+    budgets: Annotated[
+        Path | None, typer.Option(help="New subjects by number of training trials.")
+    ] = None,
     differences: Annotated[
         Path | None, typer.Option(help="Paired differences between methods.")
     ] = None,
@@ -48,6 +52,16 @@ def report(
         Files | None, typer.Option(help="Selectivity for prompts; repeat.")
     ] = None,
     atlas: Annotated[Path | None, typer.Option(help="Clusters of the voxels to be shown.")] = None,
+    video_scores: Annotated[Path | None, typer.Option(help="Tidy table of `movie score`.")] = None,
+    video_summary: Annotated[Path | None, typer.Option(help="Its summary.")] = None,
+    video_protocols: Annotated[Path | None, typer.Option(help="Its protocols.")] = None,
+    movie_encoding: Annotated[
+        Files | None, typer.Option(help="Table of `movie encode`; repeat per subject.")
+    ] = None,
+    movie_voxels: Annotated[
+        Files | None, typer.Option(help="Scores of voxels of `movie encode`; repeat.")
+    ] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of `movie show`.")] = None,
     log: LogOption = None,
 ) -> None:
     """Write one self-contained page: verdict, pictures, scores, reliability, lineage."""
@@ -74,6 +88,8 @@ def report(
             figures=made["figures"],
             protocols=protocols,
             retrieval=retrieval,
+            brain=brain,
+            budgets=budgets,
             differences=differences,
             classification=classification,
             recovery=betas,
@@ -82,6 +98,12 @@ def report(
             encoder_voxels=encoder_voxels or [],
             clusters=clusters,
             atlas=atlas,
+            video_scores=video_scores,
+            video_summary=video_summary,
+            video_protocols=video_protocols,
+            movie_encoding=movie_encoding or [],
+            movie_voxels=movie_voxels or [],
+            videos=videos,
             seed=values["seed"],
             **values["settings"]["report"],
         )
@@ -97,6 +119,8 @@ def report(
             "responses": responses,
             "protocols": protocols,
             "retrieval": retrieval,
+            "brain": brain,
+            "budgets": budgets,
             "differences": differences,
             "classification": classification,
             "betas": betas,
@@ -105,6 +129,12 @@ def report(
             "encoder_voxels": encoder_voxels or [],
             "clusters": clusters,
             "atlas": atlas,
+            "video_scores": video_scores,
+            "video_summary": video_summary,
+            "video_protocols": video_protocols,
+            "movie_encoding": movie_encoding or [],
+            "movie_voxels": movie_voxels or [],
+            "videos": videos,
         },
         outputs={"page": out, "figures": figures},
         values=values,

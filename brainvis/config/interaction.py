@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -43,4 +43,25 @@ class Interaction(Section):
     validation: float = Field(
         default=0.1, gt=0, lt=0.5, description="Share of training stimuli that choose the epoch."
     )
+    contrast: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a contrastive loss per scale on spaces of kind `visual` (Brain-IT).",
+    )
     transfer: Transfer = Transfer()
+
+
+class FewTrials(Section):
+    """New subjects from a share of their training trials; the network stays as it is.
+
+    Not a part of `Interaction`: what a network is trained with does not depend on it.
+    """
+
+    shares: list[Annotated[int, Field(ge=2, le=10_000)]] = Field(
+        default_factory=list,
+        description="Denominators: 40 learns from the first fortieth of a new subject's training "
+        "trials. None for no such curve.",
+    )
+    model: Name | None = Field(
+        default=None, description="Model under `interaction`; the first if null."
+    )

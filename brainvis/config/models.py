@@ -145,7 +145,8 @@ class Generator(Section):
     """Images from decoded tokens by a local diffusion model (brainvis/generation)."""
 
     folder: RelativePath = Field(
-        default="foundation/generator", description="Checkpoint folder, in data/ or a data root."
+        default="foundation/generator",
+        description="Checkpoint folder, in data/ or a data root; or a name under `joint`.",
     )
     tokens: Name = Field(
         description="Method that decodes the tokens: a feature decoder, or <interaction>-<space>."
@@ -159,6 +160,13 @@ class Generator(Section):
     )
     steps: int | None = Field(default=None, ge=1, le=1000, description="Denoising steps.")
     guidance: float | None = Field(default=None, ge=0, description="Classifier-free guidance.")
+    samples: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Samples of each image; above 1 the method <name>-best keeps the one whose "
+        "predicted response is most like the measured one.",
+    )
     batch: int = Field(default=16, ge=1, description="Images at a time; lower it if memory ends.")
     device: str = Field(default="auto", description="auto, cpu or cuda.")
 

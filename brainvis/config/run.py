@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from brainvis.config.animators import TRUE, Animator
 from brainvis.config.base import Name, RelativePath, Section
 from brainvis.config.data import (
     BidsDataset,
@@ -16,7 +17,8 @@ from brainvis.config.data import (
     Split,
 )
 from brainvis.config.encoders import Clusters, Encoders
-from brainvis.config.interaction import Interaction
+from brainvis.config.interaction import FewTrials, Interaction
+from brainvis.config.joint import Joint
 from brainvis.config.models import (
     Decoder,
     FeatureDecoder,
@@ -25,6 +27,7 @@ from brainvis.config.models import (
     Generator,
     LowLevel,
 )
+from brainvis.config.motion import Motion
 
 
 class Comparison(Section):
@@ -119,8 +122,12 @@ class RunConfig(Section):
     encoders: Encoders | None = None
     clusters: Clusters = Clusters()
     interaction: dict[Name, Interaction] = Field(default_factory=dict)
+    few_trials: FewTrials = FewTrials()
+    joint: dict[Name, Joint] = Field(default_factory=dict)
     low_level: dict[Name, LowLevel] = Field(default_factory=dict)
     generators: dict[Name, Generator] = Field(default_factory=dict)
+    motion: Motion | None = None
+    animators: dict[Name, Animator] = Field(default_factory=dict)
     foundation: Foundation = Foundation()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
@@ -135,6 +142,8 @@ class RunConfig(Section):
         if self.encoders is not None:
             wanted["encoders.backbone"] = self.encoders.backbone
             wanted["encoders.prompt_space"] = [self.encoders.prompt_space]
+        if self.motion is not None:
+            wanted |= {f"motion.{key}": names for key, names in self.motion.spaces.items()}
         for key, names in wanted.items():
             for name in names:
                 if name is not None and name not in self.features:
@@ -206,6 +215,32 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _few_trials_stand_beside_ridge(self) -> RunConfig:
+        if not self.few_trials.shares:
+            return self
+        if self.few_model not in self.interaction:
+            raise ValueError(
+                f"few_trials.model {self.few_model!r} is not under interaction, which has "
+                f"{sorted(self.interaction)}"
+            )
+        if not self.few_ridge:
+            raise ValueError(
+                "few_trials needs a feature decoder of method ridge_features that decodes "
+                f"{self.few_space!r}, to stand beside"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _joint_has_a_model(self) -> RunConfig:
+        for name, one in self.joint.items():
+            if one.model not in self.interaction or name in self.interaction:
+                raise ValueError(
+                    f"joint.{name}.model {one.model!r} must be under interaction, and "
+                    f"{name!r} must not; there are {sorted(self.interaction)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _generators_have_tokens(self) -> RunConfig:
         spaces = self.decoded_spaces
         alone = {n for n, one in self.feature_decoders.items() if not one.tokens}
@@ -218,6 +253,8 @@ class RunConfig(Section):
                 )
             if one.start is not None and one.start not in starts:
                 raise ValueError(f"generators.{name}.start {one.start!r} is no image decoder")
+            if one.samples > 1 and self.encoders is None:
+                raise ValueError(f"generators.{name}.samples: only encoders can choose among them")
         for name, coarse in self.low_level.items():
             space = spaces.get(coarse.decoded)
             if space is None or self.features[space].kind not in ("visual", "latents"):
@@ -232,11 +269,62 @@ class RunConfig(Section):
             raise ValueError(f"{twice[0]!r} names two methods that make images")
         return self
 
+    @model_validator(mode="after")
+    def _animators_have_flow(self) -> RunConfig:
+        if self.motion is not None and self.dataset.name != "simulated":
+            raise ValueError("motion needs responses to movies, which `simulated` has")
+        flows = {TRUE, *(self.motion.decoders if self.motion else {})}
+        for name, one in self.animators.items():
+            asked = {
+                "flow": (getattr(one, "flow", TRUE), flows),
+                "first": (one.first, {TRUE, *self.image_methods}),
+                "tokens": (getattr(one, "tokens", None), {None, *self.vector_methods}),
+            }
+            if self.motion is None:
+                raise ValueError(f"animators.{name} needs the section motion")
+            for key, (found, known) in asked.items():
+                if found not in known:
+                    raise ValueError(f"animators.{name}.{key} names {found!r}, which nothing makes")
+            if name in self.motion.decoders:
+                raise ValueError(f"{name!r} names both a flow decoder and an animator")
+        return self
+
+    @property
+    def few_model(self) -> str:
+        """Model that new subjects with few trials are brought to; empty where there is none."""
+        return self.few_trials.model or next(iter(self.interaction), "")
+
+    @property
+    def few_space(self) -> str:
+        """Feature space in which it is scored: the first that the model decodes."""
+        return self.interaction[self.few_model].spaces[0]
+
+    @property
+    def few_ridge(self) -> str:
+        """Ridge decoder of that space; empty where there is none."""
+        space = self.few_space
+        found = (
+            name
+            for name, one in self.feature_decoders.items()
+            if (one.method, one.features) == ("ridge_features", space)
+        )
+        return next(found, "")
+
+    @property
+    def brain_models(self) -> dict[str, Interaction]:
+        """Settings of every Brain-Interaction Transformer, those tuned jointly included."""
+        tuned = {name: self.interaction[one.model] for name, one in self.joint.items()}
+        return {**self.interaction, **tuned}
+
+    def generator_folder(self, name: str) -> str:
+        """Checkpoint folder that a generator of that folder or joint training begins with."""
+        return self.joint[name].generator if name in self.joint else name
+
     @property
     def decoded_spaces(self) -> dict[str, str]:
         """Feature space that each method decodes from responses, by the method's name."""
         found = {name: one.features for name, one in self.feature_decoders.items()}
-        for name, one in self.interaction.items():
+        for name, one in self.brain_models.items():
             for space in one.spaces:
                 found |= {f"{name}-{space}": space, f"{name}-shuffled-{space}": space}
         return found
@@ -244,14 +332,19 @@ class RunConfig(Section):
     @property
     def image_methods(self) -> list[str]:
         """Names of all methods that make images."""
-        return [*self.decoders, *self.low_level, *self.generators]
+        return [*self.decoders, *self.low_level, *self.generators, *self.best_of]
+
+    @property
+    def best_of(self) -> dict[str, str]:
+        """Generator whose samples a method chooses among, by the method's name."""
+        return {f"{name}-best": name for name, one in self.generators.items() if one.samples > 1}
 
     @property
     def vector_methods(self) -> list[str]:
         """Names of all methods that decode feature vectors."""
         models = [
             f"{name}-{control}{space}"
-            for name, one in self.interaction.items()
+            for name, one in self.brain_models.items()
             for space in one.spaces
             for control in ("", "shuffled-")
         ]
@@ -281,9 +374,10 @@ class RunConfig(Section):
         methods = ("mean", "shuffled", "nearest_training", "prior_only")
         every = {**self.decoders, **self.feature_decoders}
         named = [name for name, decoder in every.items() if decoder.method in methods]
-        named += [f"{n}-shuffled-{s}" for n, d in self.interaction.items() for s in d.spaces]
+        named += [f"{n}-shuffled-{s}" for n, d in self.brain_models.items() for s in d.spaces]
         named += [name for name, one in self.low_level.items() if one.decoded in named]
-        return named + [name for name, one in self.generators.items() if one.tokens in named]
+        named += [name for name, one in self.generators.items() if one.tokens in named]
+        return named + [name for name, own in self.best_of.items() if own in named]
 
     @property
     def kind(self) -> Literal["simulated", "measured"]:

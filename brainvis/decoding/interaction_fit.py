@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from brainvis.decoding.contrast import Scale, contrast
 from brainvis.decoding.interaction import BrainInteraction
 
 _AT_ONCE = 64  # images, where nothing is learned
@@ -82,6 +83,10 @@ class Plan:
     patience : int
         Epochs without a better validation loss before learning stops.
     seed : int
+    contrast : float
+        Weight of the contrastive loss of the outputs that `scales` names.
+    scales : dict of str to tuple of (int, int, int)
+        Shapes (c, h, w) of the levels that such an output joins.
     """
 
     epochs: int = 20
@@ -93,6 +98,8 @@ class Plan:
     decay: float = 1e-2
     patience: int = 5
     seed: int = 0
+    contrast: float = 0.0
+    scales: dict[str, tuple[Scale, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -182,7 +189,7 @@ def _epoch(
                 learning.optimiser.param_groups, (plan.embedding_rate, plan.rate), strict=False
             ):
                 group["lr"] = rate * factor
-            total += _step(learning, one, images, voxels, made, targets)
+            total += _step(learning, one, images, voxels, made, targets, plan)
     return total / steps
 
 
@@ -202,7 +209,7 @@ def _draws(
 
 def _step(
     learning: Learning, one: Pairs, images: np.ndarray, voxels: np.ndarray, made: bool,
-    targets: Targets,
+    targets: Targets, plan: Plan,
 ) -> float:  # fmt: skip
     """One step on some images and voxels of a subject; its loss."""
     embeddings = learning.embeddings[one.voxels][torch.from_numpy(voxels)]
@@ -213,7 +220,10 @@ def _step(
         x = x + torch.randn_like(x) * spread
     wanted = targets[(one.made_rows if made else one.rows)[images]]
     cluster = torch.from_numpy(one.cluster[voxels])
-    loss = loss_of(learning.network(x, embeddings, cluster), wanted)
+    found = learning.network(x, embeddings, cluster)
+    loss = loss_of(found, wanted)
+    for name, scales in plan.scales.items():
+        loss = loss + plan.contrast * contrast(found[name], wanted[name], scales)
     learning.optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learning.network.parameters(), 1.0)

@@ -12,6 +12,7 @@ from brainvis.artifacts import hdf5
 from brainvis.clusters.stage import Clusters
 from brainvis.containers import Responses, write_features
 from brainvis.datasets.splits import read as read_split
+from brainvis.decoding.contrast import Scale
 from brainvis.decoding.interaction import BrainInteraction, Sizes
 from brainvis.decoding.interaction_data import (
     POOLED,
@@ -64,6 +65,8 @@ def train_interaction(
     decay: float = 1e-2,
     patience: int = 5,
     validation: float = 0.1,
+    contrast: float = 0.0,
+    scales: dict[str, tuple[Scale, ...]] | None = None,
     seed: int = 0,
 ) -> None:
     """Train on all given subjects together.
@@ -92,6 +95,10 @@ def train_interaction(
         See `brainvis.decoding.interaction_fit.Plan`: `share` of voxels, of `synthetic` steps.
     validation : float
         Share of training stimuli that choose the best epoch.
+    contrast : float
+        Weight of a contrastive loss per scale on the spaces of `scales`.
+    scales : dict of str to tuple of (int, int, int), optional
+        Shapes (c, h, w) of the levels that a `visual` space joins, by space.
     seed : int
 
     Raises
@@ -139,7 +146,11 @@ def train_interaction(
         hidden=hidden,
         dropout=dropout,
     )
-    plan = Plan(epochs, batch, share, synthetic, rate, embedding_rate, decay, patience, seed)
+    contrasted = {space + POOLED: shapes for space, shapes in (scales or {}).items()}
+    plan = Plan(
+        epochs, batch, share, synthetic, rate, embedding_rate, decay, patience, seed, contrast,
+        contrasted,
+    )  # fmt: skip
     table = torch.from_numpy(np.concatenate([one.embeddings for one in persons]))
     fresh = start(_network(sizes, persons, targets, seed), table, plan, transfer=False)
     learned = _learn(fresh, persons, targets, plan, checkpoints)

@@ -70,7 +70,53 @@ _SHAPE = (
         "Mean absolute cosine of the normals at nearest points.",
     ),
 )
+_VIDEO = (
+    Metric("epe_object", "EPE, object", "End-point error on the object.", higher_is_better=False),
+    Metric(
+        "epe_moving",
+        "EPE, moving objects",
+        "End-point error on the object, of clips whose object moves.",
+        higher_is_better=False,
+    ),
+    Metric("epe_whole", "EPE, image", "End-point error everywhere.", higher_is_better=False),
+    Metric(
+        "direction_cosine_object",
+        "direction cosine, object",
+        "Cosine of the angle between true and decoded motion, where the object moves.",
+    ),
+    Metric(
+        "direction_cosine_whole",
+        "direction cosine, image",
+        "Cosine of the angle between true and decoded motion, wherever there is any.",
+    ),
+    Metric("frame_ssim", "SSIM of frames", "Structural similarity of colour frames."),
+    Metric("frame_psnr", "PSNR of frames", "Peak signal-to-noise ratio of frames, decibels."),
+    Metric("hue_correlation", "hue correlation", "Circular correlation of the hues of frames."),
+    Metric(
+        "hue_cosine_legacy",
+        "hue cosine (legacy)",
+        "Cosine of hue planes, published as Hue-pcc; no correlation.",
+    ),
+    Metric(
+        "clip_temporal_consistency",
+        "temporal consistency",
+        "Cosine of consecutive made frames, whatever they show; a frozen clip has 1.",
+    ),
+    Metric(
+        "clip_pcc_gated",
+        "temporal consistency, gated",
+        "The same, 0 where the clip does not resemble the true one.",
+    ),
+)
+_FROM_CLIPS = "clip_"  # before names of flow metrics whose flow is estimated from clips
 _MEASURES = (
+    Metric("cosine", "cosine", "Cosine similarity with the seen item."),
+    Metric(
+        "fifty_way",
+        "50-way",
+        "Probability that the seen item is the most similar of 50, 49 of them random.",
+        chance=lambda n: 0.02,
+    ),
     Metric("correlation", "correlation", "Pearson correlation with the seen item."),
     Metric(
         "two_way",
@@ -119,6 +165,11 @@ _SPACES = {
     "clip_l14": "CLIP ViT-L/14",
     "efficientnet_b1": "EfficientNet-B1",
     "swav": "SwAV",
+    "brain_visual": "brain (all visual voxels)",
+    "brain_early": "brain (V1 to V4)",
+    "brain_higher": "brain (higher regions)",
+    "flow": "flow",
+    "encoding": "response",
     "twin_clip": "image-text embedding (tiny twin of CLIP)",
     "twin_image_text_early": "image-text early tokens (tiny network)",
     "twin_image_text_late": "image-text late tokens (tiny network)",
@@ -141,9 +192,13 @@ def describe(name: str) -> Metric:
     KeyError
         For a name that no metric has.
     """
-    for metric in (*_IMAGE, *_SHAPE):
+    for metric in (*_IMAGE, *_SHAPE, *_VIDEO):
         if metric.name == name:
             return metric
+    own = name.removeprefix(_FROM_CLIPS)
+    for metric in _VIDEO[:5]:
+        if own != name and metric.name == own:
+            return replace(metric, name=name, label=f"{metric.label}, of made clips")
     for measure in sorted(_MEASURES, key=lambda measure: -len(measure.name)):
         space = name.removesuffix(f"_{measure.name}")
         if space and space != name:

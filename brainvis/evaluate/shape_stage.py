@@ -16,7 +16,7 @@ from brainvis.evaluate import table as tables
 from brainvis.evaluate.catalogue import describe
 from brainvis.evaluate.differences import COLUMNS as DIFFERENCE_COLUMNS
 from brainvis.evaluate.differences import compare_methods
-from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of, write_scores
+from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of
 from brainvis.evaluate.reader import COMPUTED, Reader, library_versions
 from brainvis.evaluate.shape_scoring import (
     Measured,
@@ -26,6 +26,7 @@ from brainvis.evaluate.shape_scoring import (
     sampling_floor,
     score_shapes,
 )
+from brainvis.evaluate.written import write_scores
 from brainvis.objects3d.files import Objects
 from brainvis.objects3d.true_shapes import TrueShapes
 

@@ -21,7 +21,6 @@ from brainvis.evaluate.evaluated import (
     classes_of,
     labels_of,
     order_of,
-    write_scores,
 )
 from brainvis.evaluate.networks import reference_readers
 from brainvis.evaluate.reader import (
@@ -35,6 +34,7 @@ from brainvis.evaluate.reader import (
 from brainvis.evaluate.resize import Common, resize
 from brainvis.evaluate.scoring import score_images, score_vectors
 from brainvis.evaluate.twins import image_text_reader
+from brainvis.evaluate.written import write_scores
 
 BASELINES = ("mean", "shuffled", "nearest_training", "prior_only")
 

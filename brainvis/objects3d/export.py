@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from brainvis.artifacts import files
 from brainvis.errors import BrainvisError
@@ -27,7 +28,7 @@ def mesh_bytes(mesh: ColoredMesh, suffix: str) -> bytes:
         raise BrainvisError("unknown format of meshes", found=suffix, remedy=f"one of {FORMATS}")
     if mesh.status == EMPTY:
         raise BrainvisError("an empty object has no surface to export", field="status", found=EMPTY)
-    content = mesh.to_trimesh().export(file_type=suffix[1:])
+    content: Any = mesh.to_trimesh().export(file_type=suffix[1:])
     return content.encode() if isinstance(content, str) else bytes(content)
 
 

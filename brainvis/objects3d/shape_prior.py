@@ -148,17 +148,13 @@ class ShapePrior:
         with torch.inference_mode():
             if (route or self.route) == "ridge":
                 return self.regression(pooled, low).cpu().numpy()
-            drawn = [
-                torch.randn(self.latent, generator=torch.Generator().manual_seed(int(seed)))
-                for seed in seeds
-            ]
-            noise = torch.stack(drawn).to(self.device) if drawn else pooled[:, :0]
-            condition = self.regression.condition(pooled, low)
-            made = [
-                sample(self.prior, self.scheduler, *one, self.steps, self.guidance)
-                for one in zip(condition.split(1), noise.split(1), strict=True)
-            ]
-            return torch.cat(made).cpu().numpy()
+            made = np.zeros((len(given), self.latent), np.float32)
+            for row, one in enumerate(self.regression.condition(pooled, low)):
+                drawn = torch.Generator().manual_seed(int(seeds[row]))
+                noise = torch.randn(1, self.latent, generator=drawn).to(self.device)
+                asked = self.steps, self.guidance
+                made[row] = sample(self.prior, self.scheduler, one[None], noise, *asked).cpu()[0]
+            return made
 
     def _appearance(self, given: np.ndarray | None, count: int) -> Tensor | None:
         if given is None:
@@ -190,7 +186,7 @@ class ShapePrior:
                 found=np.shape(latents),
             )  # fmt: skip
         refuse_infinite(latents, "latents")
-        return [self._mesh(one) for one in self._on_device(latents).split(1)]
+        return [self._mesh(one[None]) for one in self._on_device(latents)]
 
     def _mesh(self, latent: Tensor) -> ColoredMesh:
         """Mesh of one latent (1, latent), drawn alone so that no batch changes it."""

@@ -1,4 +1,4 @@
-"""True objects of stimuli, from one objects file or from a folder of meshes."""
+"""True objects of stimuli, from one objects file or from the folder of a world's meshes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.objects3d.files import Objects
-from brainvis.objects3d.mesh import EMPTY, ColoredMesh, normalised, read_mesh
-
-AZIMUTH = "camera_azimuth"  # column of the stimuli, where a world knows it
-_SUFFIXES = (".ply", ".obj", ".glb")
+from brainvis.objects3d.mesh import EMPTY, ColoredMesh
+from brainvis.objects3d.truth import azimuths, true_shape
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class TrueShapes:
 
     @classmethod
     def open(cls, path: str | Path, stimuli: Stimuli | None = None) -> TrueShapes:
-        """Open an objects file, or a folder with one PLY, OBJ or GLB file a stimulus.
+        """Open an objects file, or a folder of one ``<stimulus_id>.ply`` a stimulus.
 
         Raises
         ------
@@ -42,11 +40,10 @@ class TrueShapes:
             Missing, or not a file of objects.
         """
         path = Path(path)
-        azimuths: dict[str, float] = {}
-        if stimuli is not None and AZIMUTH in stimuli.table:
-            turns = stimuli.table[AZIMUTH].astype(float)
-            azimuths = dict(zip(stimuli.ids.tolist(), turns, strict=True))
-        return cls(path, None if path.is_dir() else Objects.open(path), azimuths)
+        turns: dict[str, float] = {}
+        if stimuli is not None:
+            turns = dict(zip(stimuli.ids.tolist(), azimuths(stimuli).tolist(), strict=True))
+        return cls(path, None if path.is_dir() else Objects.open(path), turns)
 
     def mesh(self, name: str) -> ColoredMesh:
         """The true object of a stimulus, normalised.
@@ -56,18 +53,9 @@ class TrueShapes:
         BrainvisError
             There is none, or it is empty or damaged.
         """
-        if self.objects is not None:
-            mesh = self.objects.mesh(name)
-            if mesh.status == EMPTY:
-                raise BrainvisError("a true object is empty", file=self.path, field=name)
-            return mesh
-        for suffix in _SUFFIXES:
-            if (found := self.path / f"{name}{suffix}").is_file():
-                return normalised(read_mesh(found), self.azimuths.get(name, 0.0))
-        raise BrainvisError(
-            "has no mesh of a stimulus",
-            file=self.path,
-            field=name,
-            found=f"none of {', '.join(_SUFFIXES)}",
-            remedy="give the folder that the stimuli's meshes were written to",
-        )
+        if self.objects is None:
+            return true_shape(self.path, str(name), self.azimuths.get(name, 0.0))
+        mesh = self.objects.mesh(name)
+        if mesh.status == EMPTY:
+            raise BrainvisError("a true object is empty", file=self.path, field=name)
+        return mesh

@@ -44,7 +44,7 @@ def _metrics(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Estimat
     read = [*config.evaluate.features]
     per_image = methods * (_PIXEL_METRICS + _SPACE_METRICS * len(read))
     per_image += _SPACE_METRICS * len(config.feature_decoders)
-    per_image += 2 * _SPACE_METRICS * sum(len(one.spaces) for one in config.interaction.values())
+    per_image += 2 * _SPACE_METRICS * sum(len(one.spaces) for one in config.brain_models.values())
     if config.encoders and config.encoders.prompt_space:
         per_image += (
             _SPACE_METRICS * (len(config.encoders.contexts) + 1) * size.new // size.subjects

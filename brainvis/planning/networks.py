@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from brainvis.config import RunConfig, find_checkpoint
 from brainvis.config.interaction import Interaction
-from brainvis.config.models import Generator
 from brainvis.features.checkpoint import read_json
 from brainvis.planning.data import averaged
 from brainvis.planning.decoders import decoded_disk, images_disk
@@ -70,7 +70,7 @@ def clusters(config: RunConfig, size: Size) -> Iterator[Estimate]:
 
 def interaction(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[Estimate]:
     """Training, transfer and decoding of every model."""
-    for model in config.interaction.values():
+    for name, model in config.brain_models.items():
         outputs, count = outputs_of(model, spaces), config.clusters.count
         width = min(_GAUGE, _components(config, size))
         learned, kept = interaction_parameters(config, model, outputs, width)
@@ -80,15 +80,16 @@ def interaction(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iter
         steps = model.epochs * max(1, size.trained * size.train // model.batch)
         per_image = 6.0 * (learned + size.voxels * model.share * width * model.width)
         training = _training(size, size.trained, model, outputs, learned, width, model.batch, count)
-        yield Estimate(
-            "interaction_train",
-            1,
-            resident(TRAINING + 75, held, training),
-            (kept + 2 * numbers) * F4 + embeddings_disk(size, size.trained, width, 2),
-            learned + size.trained * size.voxels * width,
-            steps,
-            steps * (model.batch * per_image + _STEP),
-        )
+        if name in config.interaction:  # a tuned one is trained by generate_joint
+            yield Estimate(
+                "interaction_train",
+                1,
+                resident(TRAINING + 75, held, training),
+                (kept + 2 * numbers) * F4 + embeddings_disk(size, size.trained, width, 2),
+                learned + size.trained * size.voxels * width,
+                steps,
+                steps * (model.batch * per_image + _STEP),
+            )
         steps = model.transfer.epochs * max(1, size.train // model.transfer.batch)
         brought = _training(size, 1, model, outputs, learned, width, model.transfer.batch, count)
         yield Estimate(
@@ -191,25 +192,33 @@ def generation(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Itera
             jobs * size.test * (coarse.iterations * 6.0 if sought else 1.0) * space.flops,
         )
     for one in config.generators.values():
-        learned, side, largest = _checkpoint(one)
-        card = read_json(find_checkpoint(one.folder) / "generator.json")
+        folder = find_checkpoint(config.generator_folder(one.folder))
+        learned, side, largest = checkpoint(folder)
+        card = read_json(folder / "generator.json")
         steps = one.steps or int(card["defaults"]["steps"])
         jobs, batch = size.subjects * len(config.splits), min(one.batch, size.test)
-        images = jobs * size.test
-        yield Estimate(
-            "generate_images",
-            jobs,
-            resident(DIFFUSERS, 1.5 * learned * F4, 6.0 * batch * side**2 * largest * F4),
-            jobs * images_disk(size.test, side),
-            learned,
-            jobs * steps * -(-size.test // batch),
-            2.0 * steps * images * learned * (side / 8) ** 2 / 4,
-        )
+        memory = resident(DIFFUSERS, 1.5 * learned * F4, 6.0 * batch * side**2 * largest * F4)
+        disk = images_disk(size.test, side)
+        for rule, count in (
+            ("generate_images", jobs),
+            ("generate_sample", (one.samples - 1) * jobs),
+        ):
+            yield Estimate(
+                rule,
+                count,
+                memory,
+                count * disk,
+                learned,
+                count * steps * -(-size.test // batch),
+                2.0 * steps * count * size.test * learned * (side / 8) ** 2 / 4,
+            )
+        if one.samples > 1:
+            responses = averaged(size, size.train) + one.samples * size.test * size.voxels * F8
+            yield Estimate("generate_best", jobs, resident(TRAINING, responses), jobs * disk)
 
 
-def _checkpoint(one: Generator) -> tuple[int, int, int]:
+def checkpoint(folder: Path) -> tuple[int, int, int]:
     """Parameters (from the headers of its weights), side of its images, channels at that side."""
-    folder = find_checkpoint(one.folder)
     unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
     side = unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
     return saved_parameters(folder), side, vae["block_out_channels"][0]

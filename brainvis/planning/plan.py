@@ -11,7 +11,10 @@ from brainvis.planning import (
     encoders,
     evaluation,
     features,
+    few,
     in_context,
+    joint,
+    motion,
     networks,
 )
 from brainvis.planning.estimate import Estimate
@@ -46,7 +49,10 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *in_context.stages(config, size, spaces),
         *networks.clusters(config, size),
         *networks.interaction(config, size, spaces),
+        *joint.stages(config, size, spaces),
         *networks.generation(config, size, spaces),
+        *few.stages(config, size, spaces),
+        *motion.stages(config, size, spaces),
         *evaluation.stages(config, size, spaces),
     ]
     return merged([one for one in found if one.jobs])

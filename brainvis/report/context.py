@@ -13,6 +13,7 @@ import pandas as pd
 from brainvis.artifacts import hdf5
 from brainvis.clusters.stage import Clusters
 from brainvis.containers import Reconstructions, Responses, Stimuli
+from brainvis.encoding.movie_files import MovieScores
 from brainvis.encoding.selectivity import Selectivity
 from brainvis.errors import BrainvisError
 from brainvis.evaluate.summary import ALL
@@ -104,6 +105,8 @@ class Context:
     choices: Choices
     protocols: pd.DataFrame | None = None
     retrieval: pd.DataFrame | None = None
+    brain: pd.DataFrame | None = None
+    budgets: pd.DataFrame | None = None
     differences: pd.DataFrame | None = None
     classification: pd.DataFrame | None = None
     recovery: pd.DataFrame | None = None
@@ -112,6 +115,12 @@ class Context:
     selectivity: list[Selectivity] = field(default_factory=list)
     clusters: pd.DataFrame | None = None
     atlas: Clusters | None = None
+    video_scores: pd.DataFrame | None = None
+    video_summary: pd.DataFrame | None = None
+    video_protocols: pd.DataFrame | None = None
+    movie_encoding: pd.DataFrame | None = None
+    movie_voxels: list[MovieScores] = field(default_factory=list)
+    videos: Path | None = None
 
     @property
     def scored(self) -> bool:

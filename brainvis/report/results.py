@@ -12,9 +12,11 @@ from brainvis.artifacts import manifest as manifests
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
+from brainvis.evaluate.brain_stage import CEILING, SEEN, describe_groups
 from brainvis.evaluate.summary import ALL
 from brainvis.paths import Layout
 from brainvis.report.context import where
+from brainvis.report.sections.budgets import text_rows
 from brainvis.report.sections.categories import by_category
 
 _TABLES = {
@@ -39,9 +41,12 @@ def results_page(layout: Layout, config: dict) -> str:
     BrainvisError
         When the run has made no table yet.
     """
-    paths = {name: Path(layout.metrics(name, ".csv")) for name in ("summary", *_TABLES)}
+    names = ("summary", "brain", "budgets", *_TABLES)
+    paths = {name: Path(layout.metrics(name, ".csv")) for name in names}
     encoded = sorted(Path(layout.root / "metrics").glob("sub-*_encoders.csv"))
-    made = [path for path in [*paths.values(), *encoded] if path.is_file()]
+    video = Path(layout.metrics("video_summary", ".csv"))
+    movies = sorted(Path(layout.root / "movie").glob("sub-*_encoding.csv"))
+    made = [path for path in [*paths.values(), *encoded, video, *movies] if path.is_file()]
     if not made:
         raise BrainvisError(
             "holds no results", file=layout.root, remedy="run `snakemake report` with its config"
@@ -56,6 +61,10 @@ def results_page(layout: Layout, config: dict) -> str:
     ]
     if paths["summary"].is_file():
         parts += _scores(layout, paths["summary"], config)
+    if paths["budgets"].is_file():
+        parts += _budgets(tables.read(paths["budgets"]))
+    if paths["brain"].is_file():
+        parts += _brain(tables.read(paths["brain"]))
     for name, title in _TABLES.items():
         if paths[name].is_file():
             table = tables.read(paths[name])
@@ -65,6 +74,10 @@ def results_page(layout: Layout, config: dict) -> str:
             ]
     if encoded:
         parts += _encoders(pd.concat([tables.read(path) for path in encoded], ignore_index=True))
+    if video.is_file():
+        parts += _videos(tables.read(video))
+    if movies:
+        parts += _movies(pd.concat([tables.read(path) for path in movies], ignore_index=True))
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=96)
     parts += ["## Configuration", f"```yaml\n{text}```"]
     return "\n\n".join(parts) + "\n"
@@ -80,6 +93,64 @@ def _scores(layout: Layout, summary: Path, config: dict) -> list[str]:
     method = _headline(config, rows)
     scores = tables.read(Path(layout.metrics("scores", ".parquet")))
     return [*parts, f"## By category, `{method}`", _categories(scores, category, method)]
+
+
+def _budgets(table: pd.DataFrame) -> list[str]:
+    """Decoding of new subjects by number of training trials."""
+    return [
+        "## New subject, few trials: two-way identification of decoded vectors",
+        "Brain-IT's network stays as it is and learns of the subject from that share of its "
+        "training trials; ridge from the same. Of all trials: part of the decoder's own two-way "
+        "above chance (0.5) from all of them. Above ridge: paired difference.",
+        markdown(text_rows(table.to_dict("records"))),
+    ]
+
+
+def _brain(table: pd.DataFrame) -> list[str]:
+    """Brain correlation, with the noise ceiling and the encoder's own limit among the rows."""
+    return [
+        "## Brain correlation: predicted response to the reconstruction, measured one to the image",
+        f"Over voxels. {describe_groups()}. `{CEILING}`: a prediction without error; `{SEEN}`: the "
+        "encoder on the seen image. Methods that end in `-best` were chosen by this encoder.",
+        score_matrix(where(table, subject=ALL)),
+    ]
+
+
+def _videos(summary: pd.DataFrame) -> list[str]:
+    """Decoded motion, made clips and identified clips, methods by metrics."""
+    rows, parts = where(summary, subject=ALL), []
+    for split, modality in rows[["split", "modality"]].drop_duplicates().itertuples(index=False):
+        part = where(rows, split=split, modality=modality)
+        parts += [
+            f"## Movies, {modality}, split `{split}`, n = {part['n'].max()}",
+            score_matrix(part),
+        ]
+    return parts
+
+
+def _movies(table: pd.DataFrame) -> list[str]:
+    """Encoding of movies: every space and region."""
+    lines = [["subject", "space", "roi", "voxels", "r / ceiling", "95 % interval"]]
+    lines[0] += ["minus image", "95 % interval", "p", "banded share", "ceiling of r"]
+    for row in table.to_dict("records"):
+        beside = f"[{row['minus_image_low']:.3f}, {row['minus_image_high']:.3f}]"
+        reference = row["minus_image"] != row["minus_image"]  # NaN: the image space itself
+        lines.append(
+            [
+                *(str(row[name]) for name in ("subject", "space", "roi", "voxels")),
+                f"{row['r']:.3f}",
+                f"[{row['r_low']:.3f}, {row['r_high']:.3f}]",
+                *(["–", "–"] if reference else [f"{row['minus_image']:.3f}", beside]),
+                f"{row['p']:.3f}",
+                "–" if row["share"] != row["share"] else f"{row['share']:.3f}",
+                f"{row['ceiling']:.3f}",
+            ]
+        )
+    return [
+        "## Encoding of movies, held-out segments: correlation over the noise ceiling",
+        "Median over voxels; intervals over blocks of volumes, p from permuted ones; chance is 0.",
+        markdown(lines),
+    ]
 
 
 def _encoders(table: pd.DataFrame) -> list[str]:

@@ -37,6 +37,34 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Film:
+    """A finished MP4, shown inside the page, and a caption that says what is beside what."""
+
+    data: bytes
+    caption: str
+    part: str = field(default="film", init=False)
+
+    @property
+    def encoded(self) -> str:
+        """The file for a data URL."""
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True)
+class Still:
+    """A finished PNG from a file, and its caption."""
+
+    data: bytes
+    caption: str
+    part: str = field(default="still", init=False)
+
+    @property
+    def encoded(self) -> str:
+        """The file for a data URL."""
+        return base64.b64encode(self.data).decode()
+
+
+@dataclass(frozen=True)
 class Cell:
     """A table cell: main text, a smaller note below it, and whether it stands out."""
 
@@ -100,7 +128,7 @@ class Viewer:
     part: str = field(default="viewer", init=False)
 
 
-Part = Text | Facts | Picture | Table | Code | Animation | Viewer
+Part = Text | Facts | Picture | Film | Still | Table | Code | Animation | Viewer
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ import pandas as pd
 
 from brainvis.clusters.stage import Clusters
 from brainvis.containers import SIMULATED, Reconstructions, Responses, Stimuli
+from brainvis.encoding.movie_files import COLUMNS as MOVIE_COLUMNS
+from brainvis.encoding.movie_files import MovieScores
 from brainvis.encoding.selectivity import Selectivity
 from brainvis.errors import BrainvisError
 from brainvis.evaluate import table as tables
+from brainvis.evaluate.budgets import COLUMNS as BUDGET_COLUMNS
 from brainvis.evaluate.decoded import COLUMNS as RETRIEVAL_COLUMNS
 from brainvis.evaluate.differences import COLUMNS as DIFFERENCE_COLUMNS
 from brainvis.evaluate.reader import PROTOCOL_COLUMNS
+from brainvis.evaluate.video_protocol import COLUMNS as VIDEO_PROTOCOL_COLUMNS
 from brainvis.report import sections
 from brainvis.report.context import Choices, Context, VoxelScores
 from brainvis.report.page import render
@@ -38,6 +42,8 @@ def write_report(
     figures: Path | None = None,
     protocols: Path | None = None,
     retrieval: Path | None = None,
+    brain: Path | None = None,
+    budgets: Path | None = None,
     differences: Path | None = None,
     classification: Path | None = None,
     recovery: Path | None = None,
@@ -46,6 +52,12 @@ def write_report(
     encoder_voxels: Sequence[Path] = (),
     clusters: Path | None = None,
     atlas: Path | None = None,
+    video_scores: Path | None = None,
+    video_summary: Path | None = None,
+    video_protocols: Path | None = None,
+    movie_encoding: Sequence[Path] = (),
+    movie_voxels: Sequence[Path] = (),
+    videos: Path | None = None,
     method: str | None = None,
     split: str | None = None,
     metric: str = "pixel_two_way",
@@ -82,6 +94,11 @@ def write_report(
         How each metric was taken, from `brainvis.evaluate.stage`.
     retrieval : path, optional
         Retrieval and spread of decoded vectors, from `brainvis.evaluate.decoded`.
+    brain : path, optional
+        Brain correlation, the summary from `brainvis.evaluate.brain_stage`.
+    budgets : path, optional
+        What a new subject's decoding is worth by number of trials, from
+        `brainvis.evaluate.budgets`.
     differences : path, optional
         Paired differences, from `brainvis.evaluate.differences`.
     classification : path, optional
@@ -103,6 +120,14 @@ def write_report(
         the columns `brainvis.report.sections.clusters.COLUMNS`.
     atlas : path, optional
         `Clusters` to be shown on the voxel grid of every subject; needs `clusters`.
+    video_scores, video_summary, video_protocols : path, optional
+        From `brainvis.evaluate.video_stage`.
+    movie_encoding : sequence of path
+        Tables with the columns `brainvis.encoding.movie_files.COLUMNS`, one per subject.
+    movie_voxels : sequence of path
+        `brainvis.encoding.movie_files.MovieScores`, one per subject.
+    videos : path, optional
+        Folder with MP4 and PNG files and ``captions.csv`` (file, caption), in the order to show.
     method, split, metric, order_by, examples, random_examples, seed
         See `brainvis.report.context.Choices`.
 
@@ -130,14 +155,22 @@ def write_report(
         ),
         protocols=_with_columns(protocols, PROTOCOL_COLUMNS),
         retrieval=_with_columns(retrieval, RETRIEVAL_COLUMNS),
+        brain=None if brain is None else tables.read(brain),
+        budgets=_with_columns(budgets, BUDGET_COLUMNS),
         differences=_with_columns(differences, DIFFERENCE_COLUMNS),
         classification=None if classification is None else tables.read(classification),
         recovery=None if recovery is None else tables.read(recovery),
-        encoders=_stacked(encoders),
+        encoders=_stacked(encoders, ENCODER_COLUMNS),
         selectivity=[Selectivity.open(path) for path in selectivity],
         encoder_voxels=[VoxelScores.open(path) for path in encoder_voxels],
         clusters=_with_columns(clusters, CLUSTER_COLUMNS),
         atlas=None if atlas is None else Clusters.open(atlas),
+        video_scores=_with_columns(video_scores, tables.COLUMNS),
+        video_summary=_with_columns(video_summary, [*tables.GROUP, "subject"]),
+        video_protocols=_with_columns(video_protocols, VIDEO_PROTOCOL_COLUMNS),
+        movie_encoding=_stacked(movie_encoding, MOVIE_COLUMNS),
+        movie_voxels=[MovieScores.open(path) for path in movie_voxels],
+        videos=videos,
     )
     _check_kinds(context, clusters)
     built = [section for build in sections.ORDER if (section := build(context)) is not None]
@@ -155,9 +188,9 @@ def _joined(paths: Path | Sequence[Path]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _stacked(paths: Sequence[Path]) -> pd.DataFrame | None:
+def _stacked(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame | None:
     """Tables of encoding scores under one another, or None."""
-    parts = [_with_columns(path, ENCODER_COLUMNS) for path in paths]
+    parts = [_with_columns(path, columns) for path in paths]
     found = [part for part in parts if part is not None]
     return pd.concat(found, ignore_index=True) if found else None
 
@@ -179,6 +212,7 @@ def _check_kinds(context: Context, clusters: Path | None) -> None:
         *context.responses,
         *context.encoder_voxels,
         *context.selectivity,
+        *context.movie_voxels,
     ]
     for file in [*files, *([context.atlas] if context.atlas else [])]:
         if file.attributes.get("kind") != context.kind:

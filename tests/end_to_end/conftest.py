@@ -26,6 +26,7 @@ TINY = {
         "pixels": {"kind": "pixels", "size": 8},
         "image-text": {"kind": "open-clip"},
         "latents": {"kind": "latents"},
+        "motion": {"kind": "motion-energy"},
     },
     "decoders": {
         "ridge-pixels": {"method": "ridge_pixels"},
@@ -34,9 +35,12 @@ TINY = {
     "feature_decoders": {
         "ridge-tokens": {"method": "ridge_features", "features": "image-text", "tokens": True},
         "ridge-latents": {"method": "ridge_features", "features": "latents"},
+        "ridge-vectors": {"method": "ridge_features", "features": "pixels"},
     },
     "low_level": {"ridge-low": {"decoded": "ridge-latents"}},
-    "generators": {"ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3}},
+    "generators": {
+        "ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3, "samples": 2}
+    },
     "encoders": {
         "backbone": ["pixels"],
         "contexts": [5, 10],
@@ -51,6 +55,30 @@ TINY = {
     "clusters": {"count": 16},
     "interaction": {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
+    },
+    "few_trials": {"shares": [8, 4]},
+    "motion": {
+        "movie": {"showings": 4, "clips_per_segment": 10, "repeats": 2, "test_repeats": 2},
+        "decoders": {
+            "codebook": {
+                **{"method": "codebook", "features": "image-text", "validation": 0.4},
+                **{"epochs": 1, "width": 8, "hidden": 16, "blocks": 1, "codewords": 5},
+            },
+            "ridge": {"method": "ridge"},
+            "zero": {"method": "zero"},
+        },
+        "encoding": {
+            **{"image": "pixels", "video": ["motion"], "folds": 2, "draws": 3},
+            **{"samples": 20, "permutations": 20},
+        },
+        "score": {"frames": "image-text", "null_items": 4},
+    },
+    "animators": {
+        "flow-clip": {"kind": "splat", "flow": "codebook", "frames": 4},
+        "still": {"kind": "static", "frames": 4},
+        "decoded-clip": {
+            **{"kind": "splat", "flow": "codebook", "first": "ridge-pixels", "frames": 4},
+        },
     },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},

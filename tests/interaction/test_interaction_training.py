@@ -206,7 +206,9 @@ def test_synthetic_responses_get_the_noise_that_predictions_lack(monkeypatch):
     silent = np.zeros_like(one.made)  # so that what is seen is noise alone
     own = replace(one, made=silent, first=0)
     for _ in range(200):
-        interaction_fit._step(learning, own, np.arange(40), np.arange(30), True, targets)
+        interaction_fit._step(
+            learning, own, np.arange(40), np.arange(30), True, targets, interaction_fit.Plan()
+        )
     spread = torch.cat(seen).var(0)
     wanted = learning.network.readout.noise(embeddings[20:])
     assert torch.allclose(spread, wanted, rtol=0.15)

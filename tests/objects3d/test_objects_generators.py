@@ -97,14 +97,18 @@ def test_marching_cubes_close_surfaces_at_the_border_and_turn_them_outwards():
 
 
 def test_text_conditions_are_of_unit_length_and_guidance_compares_with_zeros(opened):
-    text = opened["shap-e-text"]
-    given, seeds = condition("shap-e-text", 1), np.array([0])
-    first, longer = text.generate(given, seeds)[0], text.generate(3 * given, seeds)[0]
-    assert np.allclose(first.vertices, longer.vertices, atol=1e-4)
-    pipeline = text.pipeline
-    pipeline.injected = torch.ones(1, POOLED)
-    guided = pipeline._encode_prompt("", None, 1, True)
-    assert guided[0].abs().max() == 0 and guided[1].square().mean() == pytest.approx(1)
+    pipeline, vector = opened["shap-e-text"].pipeline, torch.arange(1.0, POOLED + 1)[None]
+    given = []
+    for factor in (1, 3):
+        pipeline.injected = factor * vector
+        given.append(pipeline._encode_prompt("", None, 1, True))
+    assert torch.allclose(*given, atol=1e-5)
+    assert given[0][0].abs().max() == 0 and given[0][1].square().mean() == pytest.approx(1)
+    images = opened["shap-e-image"].pipeline
+    images.injected = torch.ones(1, 5, POOLED)
+    both = images._encode_image(None, None, 1, True)
+    assert both.shape == (2, 5, POOLED) and both[0].abs().max() == 0
+    assert images._encode_image(None, None, 1, False).shape == (1, 5, POOLED)
 
 
 def test_guidance_and_steps_can_be_set(object_folders):

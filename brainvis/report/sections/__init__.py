@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from brainvis.report.context import Context
 from brainvis.report.section import Section
 from brainvis.report.sections import (
+    brain,
+    budgets,
     categories,
     classification,
     clusters,
@@ -14,6 +16,7 @@ from brainvis.report.sections import (
     encoders,
     grids,
     lineage,
+    movies,
     prompts,
     protocols,
     published,
@@ -25,6 +28,7 @@ from brainvis.report.sections import (
     scores,
     subjects,
     verdict,
+    videos,
 )
 
 ORDER: Sequence[Callable[[Context], Section | None]] = (
@@ -33,12 +37,16 @@ ORDER: Sequence[Callable[[Context], Section | None]] = (
     scores.build,
     differences.build,
     retrieval.build,
+    budgets.build,
+    brain.build,
     subjects.build,
     categories.build,
     reliability.build,
     recovery.build,
     encoders.build,
     prompts.build,
+    videos.build,
+    movies.build,
     clusters.build,
     classification.build,
     protocols.build,

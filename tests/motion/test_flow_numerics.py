@@ -1,0 +1,135 @@
+"""Codebook, summaries, ridge, posterior and the head's training."""
+
+import numpy as np
+import pytest
+import torch
+from motion_world import CLIPS, SIZE, planted
+
+from brainvis.errors import BrainvisError
+from brainvis.motion.codebook import fit_codebook, nearest
+from brainvis.motion.components import FlowComponents
+from brainvis.motion.decode import derangement, validation_segments
+from brainvis.motion.learn import Pairs, moved_flow, real_flow
+from brainvis.motion.linear import fit_ridge
+from brainvis.motion.network import FlowHead, Sizes, expected_flow
+from brainvis.motion.posterior import Library
+from brainvis.motion.summary import basis, paint, summarise
+
+SEGMENTS = np.arange(CLIPS) // 6
+
+
+def test_a_codebook_finds_planted_vectors():
+    true = np.array([[1.0, 0], [-1, 0], [0, 1], [0, 0]], dtype=np.float32)
+    flow = np.random.default_rng(0).choice(true, size=(20, 1, 4, 4))
+    found = fit_codebook(flow + np.random.default_rng(1).normal(0, 0.01, flow.shape), 4)
+    assert np.abs(found[nearest(true, found)] - true).max() < 0.02
+    assert sorted(nearest(true, found)) == [0, 1, 2, 3]
+    with pytest.raises(BrainvisError, match="codewords"):
+        fit_codebook(np.zeros((4, 1, 4, 4, 2)), 4)
+
+
+def test_a_summary_recovers_what_was_painted():
+    world = planted()
+    rng = np.random.default_rng(2)
+    wanted = rng.normal(size=(5, 6)).astype(np.float32)
+    mask = world["mask"][:5]
+    flow = np.stack([paint(w, m[0]) for w, m in zip(wanted, mask, strict=True)])
+    found = summarise(np.repeat(flow[:, None], 3, axis=1), mask)
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    empty = summarise(np.ones((1, 3, SIZE, SIZE, 2)), np.zeros((1, 3, SIZE, SIZE)))
+    np.testing.assert_allclose(empty, [[0, 0, 1, 1, 0, 0]], atol=1e-3)
+
+
+def test_ridge_recovers_velocity_and_leaves_segments_out():
+    world = planted()
+    model = fit_ridge(world["responses"], world["velocity"], SEGMENTS)
+    error = np.square(model.left_out - world["velocity"]).mean() / world["velocity"].var()
+    assert error < 0.1
+    changed = world["velocity"].copy()
+    changed[SEGMENTS == 3] += 5  # no prediction of a segment depends on its own targets
+    other = fit_ridge(world["responses"], changed, SEGMENTS)
+    same = model.alpha == other.alpha
+    np.testing.assert_allclose(
+        other.left_out[SEGMENTS == 3][:, same], model.left_out[SEGMENTS == 3][:, same], atol=1e-4
+    )
+    assert not np.allclose(other.left_out[SEGMENTS == 2], model.left_out[SEGMENTS == 2])
+    with pytest.raises(BrainvisError, match="folds"):
+        fit_ridge(world["responses"], world["velocity"], np.zeros(CLIPS))
+    with pytest.raises(BrainvisError, match="finite"):
+        fit_ridge(np.full((4, 2), np.nan), np.zeros((4, 1)), np.arange(4))
+
+
+def test_the_posterior_finds_the_clip_itself_and_averages():
+    world = planted()
+    library = Library.fit(world["responses"], world["flow"], SEGMENTS, components=20)
+    log = library.log_posterior(world["responses"][:7])
+    np.testing.assert_allclose(np.exp(log).sum(axis=1), 1)
+    found = library.decode(world["responses"], 1)
+    own = np.linalg.norm(found - world["flow"], axis=-1).mean()
+    assert own < 0.5 * np.linalg.norm(world["flow"], axis=-1).mean()
+    average = library.decode(world["responses"][:3], 10)
+    assert average.shape == (3, *world["flow"].shape[1:])
+    noise = np.random.default_rng(0).normal(size=(CLIPS, 1))
+    with pytest.raises(BrainvisError, match="no voxel"):
+        Library.fit(np.zeros_like(noise), world["flow"], SEGMENTS, components=20)
+
+
+def pairs_of(world, code):
+    n = len(code)
+    return Pairs(
+        np.zeros((n, SIZE * SIZE, 2), np.float32), code, world["flow"], world["mask"],
+        summarise(world["flow"], world["mask"]), np.arange(n - 6), np.arange(n - 6, n), 2.0,
+        fit_codebook(world["flow"], 8),
+    )  # fmt: skip
+
+
+def test_motion_is_moved_onto_another_object():
+    world = planted()
+    pairs = pairs_of(world, world["velocity"])
+    fields = np.stack([basis(mask[0]) for mask in pairs.mask])
+    cells = np.tile(np.arange(SIZE * SIZE), (2, 1))
+    frames, brains = np.array([0, 1]), np.array([5, 6])
+    found = moved_flow(pairs, fields, frames, brains, cells)  # (2, cells, frames, 2)
+    inside = world["mask"][frames, 0].reshape(2, -1) > 0
+    for k in range(2):
+        np.testing.assert_allclose(
+            found[k, inside[k], 0],
+            np.broadcast_to(world["velocity"][brains[k]], (16, 2)),
+            atol=1e-2,
+        )
+        np.testing.assert_allclose(found[k, ~inside[k], 0], 0, atol=1e-2)
+    gone = np.rint(world["velocity"][5] * 4)  # cells, after two flow frames of two steps
+    place = np.argwhere(np.linalg.norm(found[0, :, 2].reshape(SIZE, SIZE, 2), axis=-1) > 0.02)
+    start = np.argwhere(world["mask"][0, 0] > 0)
+    moved = start + gone[::-1]
+    kept = moved[((moved >= 0) & (moved < SIZE)).all(axis=1)].astype(int)
+    assert {tuple(k) for k in kept} <= {tuple(p) for p in place}
+    real = real_flow(pairs, frames, cells)
+    np.testing.assert_array_equal(real[0, :, 1].reshape(SIZE, SIZE, 2), world["flow"][0, 1])
+
+
+def test_a_clip_is_decoded_alike_in_any_batch():
+    torch.manual_seed(0)
+    head = FlowHead(Sizes(patch=3, code=4, codewords=5, width=8, hidden=8))
+    patches, code, book = torch.randn(6, 9, 3), torch.randn(6, 4), torch.randn(5, 2)
+    whole = expected_flow(head, patches, code, book)
+    assert whole.shape == (6, 3, 9, 2)
+    order = torch.tensor([3, 1, 5])
+    found = expected_flow(head, patches[order], code[order], book)
+    np.testing.assert_array_equal(found.numpy(), whole[order].numpy())
+    assert whole.abs().max() <= book.abs().max()
+
+
+def test_components_shuffles_and_segments():
+    flow = planted()["flow"]
+    space = FlowComponents.fit(flow, 59)
+    np.testing.assert_allclose(space.restore(space.project(flow)), flow, atol=1e-4)
+    for count in (2, 5, 48):
+        order = derangement(count, 0)
+        assert sorted(order) == list(range(count))
+        assert (order != np.arange(count)).all()
+    held = validation_segments(SEGMENTS, 0.1, 0)
+    assert held.sum() == 6
+    assert len(np.unique(SEGMENTS[held])) == 1
+    with pytest.raises(BrainvisError, match="two training segments"):
+        validation_segments(np.zeros(4), 0.1, 0)
