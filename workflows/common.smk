@@ -349,6 +349,12 @@ VIDEOS = {
 OBJECTS_3D = RUN.objects is not None
 OBJECT_METHODS = list(RUN.objects.methods) if OBJECTS_3D else []
 OBJECTS = [LAYOUT.objects(*case, method) for case in CASES for method in OBJECT_METHODS]
+OBJECTS_SHOWN = [
+    LAYOUT.objects(*case, method)
+    for case in CASES
+    for method in OBJECT_METHODS
+    if method not in RUN.object_baselines
+]
 LESIONED = CASES if OBJECTS_3D and RUN.objects.lesions else []
 OBJECT_RESULTS = {
     "objects": OBJECTS,

@@ -148,7 +148,7 @@ rule objects_show:
     input:
         truth=LAYOUT.meshes,
         stimuli=LAYOUT.stimuli,
-        objects=OBJECTS,
+        objects=OBJECTS_SHOWN,
     output:
         directory(LAYOUT.shown_objects),
     log:

@@ -50,7 +50,8 @@ def show_objects(
         folder = out / f"sub-{subject}"
         folder.mkdir(parents=True)
         meshes = [part for _, part in rows]
-        write_turntable(folder / "turntable.gif", meshes, stamp=BANNERS[shown.kind], size=96)
+        stamp = BANNERS[shown.kind]
+        write_turntable(folder / "turntable.gif", meshes, stamp=stamp, frames=16, size=80)
         (folder / "viewer.html").write_text(viewer_page(rows, shown.kind), encoding="utf-8")
         for method, part in rows:
             for name, mesh in zip(ids, part, strict=True):
