@@ -108,7 +108,7 @@ def diagnose_lesions(
     seen = looks([true.mesh(str(name)) for name in train])
     category = shown.table["category"].to_numpy(str)[shown.rows(train)]
     values = {
-        ACCURACY: (named == np.array(regions, dtype=named.dtype)[:, None]).astype(float),
+        ACCURACY: (named == np.array(list(regions))[:, None]).astype(float),
         COLOR: _shifts(intact, disordered),
         CATEGORY: _changes(looks(intact), pictures, present, seen, category),
     }

@@ -1,11 +1,11 @@
-"""Stages on 3D objects: latents, decoding, disordered regions, scores, pictures."""
+"""Stages on 3D objects that the report reads: latents, decoding, disordered regions, scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from brainvis.config import RunConfig
-from brainvis.planning.estimate import F8, MIB, NUMERIC, TORCH, Estimate, resident, stored
+from brainvis.planning.estimate import F8, MIB, TORCH, Estimate, resident, stored
 from brainvis.planning.size import Size
 
 _LATENT = 192  # numbers of a shape
@@ -55,4 +55,3 @@ def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
         scores * _ROW + 300 * _METRICS * methods * (size.subjects + 1),
         flops=3e8 * scores,
     )
-    yield Estimate("objects_show", 1, resident(NUMERIC + 150), size.subjects * 8 * MIB, flops=2e10)
