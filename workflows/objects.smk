@@ -74,6 +74,7 @@ rule objects_decode:
 rule objects_diagnose:
     input:
         responses=LAYOUT.responses("{subject}"),
+        betas=LAYOUT.betas("{subject}"),
         features=LAYOUT.features(RUN.objects.space),
         stimuli=LAYOUT.stimuli,
         meshes=LAYOUT.meshes,
@@ -99,7 +100,7 @@ rule objects_diagnose:
         "Disordering regions of subject {wildcards.subject}"
     shell:
         "brainvis objects diagnose --config {params.config:q} --responses {input.responses} "
-        "--features {input.features} --stimuli {input.stimuli} --meshes {input.meshes} "
+        "--betas {input.betas} --features {input.features} --stimuli {input.stimuli} --meshes {input.meshes} "
         "--splits {input.splits} --split {wildcards.split} --table {output.table} "
         "--signs {output.signs} --log {log}"
 

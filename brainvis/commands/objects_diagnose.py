@@ -14,6 +14,9 @@ from brainvis.config import find_checkpoint
 def objects_diagnose(
     config: ConfigOption,
     responses: Annotated[Path, typer.Option(help="Responses file.")],
+    betas: Annotated[
+        Path, typer.Option(help="Responses file of betas as estimated: 0 is no response.")
+    ],
     features: Annotated[
         Path, typer.Option(help="Features file of the stimuli, in the generator's space.")
     ],
@@ -42,6 +45,7 @@ def objects_diagnose(
         diagnose_lesions(
             generator,
             responses,
+            betas,
             features,
             stimuli,
             named.read(splits, split),
@@ -58,6 +62,7 @@ def objects_diagnose(
         work,
         inputs={
             "responses": responses,
+            "betas": betas,
             "features": features,
             "stimuli": stimuli,
             "meshes": meshes,

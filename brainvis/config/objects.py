@@ -69,8 +69,13 @@ class Lesion(Section):
 
     kind: Literal["silence", "scramble", "attenuate"] = Field(
         default="silence",
-        description="silence: the training mean; scramble: voxels exchanged; attenuate: towards "
-        "the training mean.",
+        description="silence: no response, whatever is seen; attenuate: `kept` of it; scramble: "
+        "the region's voxels exchanged.",
+    )
+    towards: Literal["rest", "mean"] = Field(
+        default="rest",
+        description="What silenced and attenuated regions fall to: rest, a beta of 0; or the mean "
+        "response to training stimuli.",
     )
     kept: float = Field(default=0.3, ge=0, le=1, description="What attenuate leaves of a response.")
     regions: list[Region] = Field(

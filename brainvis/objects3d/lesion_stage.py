@@ -17,7 +17,7 @@ from brainvis.evaluate.statistics import bootstrap_interval, paired_difference
 from brainvis.objects3d.base import ObjectGenerator
 from brainvis.objects3d.conditions import colors, condition, seeds_of
 from brainvis.objects3d.diagnosis import diagnosed, looks, mean_colors, nearest_category
-from brainvis.objects3d.lesions import lesioned, region_voxels
+from brainvis.objects3d.lesions import lesioned, region_voxels, rest_level
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh
 from brainvis.objects3d.registry import open_object_generator
 from brainvis.objects3d.true_shapes import TrueShapes
@@ -35,6 +35,7 @@ logger = logging.getLogger("brainvis")
 def diagnose_lesions(
     generator: Path,
     responses: Path,
+    betas: Path,
     features: Path,
     stimuli: Path,
     split: Sequence[Fold],
@@ -43,6 +44,7 @@ def diagnose_lesions(
     signs: Path,
     *,
     kind: str = "silence",
+    towards: str = "rest",
     kept: float = 0.3,
     regions: Sequence[str],
     objects: int = 48,
@@ -57,8 +59,9 @@ def diagnose_lesions(
 
     Parameters
     ----------
-    generator, responses, features, stimuli : Path
-        Generator folder, `Responses`, `Features` of all stimuli in its space, `Stimuli`.
+    generator, responses, betas, features, stimuli : Path
+        Generator folder, `Responses` z-scored and as estimated (training trials tell what no
+        response is), `Features` of all stimuli in its space, `Stimuli`.
     split : sequence of Fold
         The first fold is used.
     meshes : Path
@@ -69,6 +72,8 @@ def diagnose_lesions(
         CSV with the columns `SIGN_COLUMNS`.
     kind, kept, regions
         See `lesions.lesioned` and `lesions.region_voxels`.
+    towards : {"rest", "mean"}
+        What a silenced region falls to: no response, or the mean response to training stimuli.
     objects : int
         The first so many test stimuli.
     folds : int
@@ -90,6 +95,7 @@ def diagnose_lesions(
     decoders = _learned(measured, known, shown, train, maker, seed)
     z = decoders.scaled(measured.averaged(test))
     seeds = seeds_of(shown, test, seed)
+    level = _level(Responses.open(betas), decoders, train) if towards == "rest" else None
 
     def made(changed: np.ndarray) -> list[ColoredMesh]:
         vectors, low = decoders.predict(changed)
@@ -97,7 +103,7 @@ def diagnose_lesions(
 
     intact = made(z)
     disordered = [
-        made(lesioned(z, places[region], kind, kept=kept, seed=seed))
+        made(lesioned(z, places[region], kind, level=level, kept=kept, seed=seed))
         for region in tqdm(regions, desc="lesions", disable=None)
     ]
     pictures = np.stack([looks(meshes_of) for meshes_of in disordered])
@@ -134,6 +140,12 @@ def _learned(
         )
     vectors = condition(known, train, maker)
     return TwoStreams.fit(measured.averaged(train), vectors, low, measured.voxels, seed)
+
+
+def _level(betas: Responses, decoders: TwoStreams, train: np.ndarray) -> np.ndarray:
+    """No response in the decoders' z-scores, (v,), from training trials."""
+    rows = np.isin(betas.trials["stimulus_id"].to_numpy(str), train)
+    return decoders.scaled(rest_level(betas.betas(np.flatnonzero(rows)))[None])[0]
 
 
 def _confusion(named: np.ndarray, regions: Sequence[str]) -> pd.DataFrame:

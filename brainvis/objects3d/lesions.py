@@ -1,8 +1,8 @@
 """Disordering regions of a brain before anything is decoded: arrays in, arrays out.
 
 As Brain3D does (2405.15239), a region is disordered in the test responses alone, and the decoders
-are those of the intact brain. Responses are z-scored by training statistics, so that 0 is the mean
-response to the training stimuli.
+are those of the intact brain. Responses are z-scored by training statistics: 0 is the mean response
+to the training stimuli, while a region that does not respond at all lies below it.
 """
 
 from __future__ import annotations
@@ -48,11 +48,25 @@ def region_voxels(voxels: pd.DataFrame, region: str) -> np.ndarray:
     return inside
 
 
+def rest_level(betas: np.ndarray) -> np.ndarray:
+    """What no response at all (a beta of 0) is in z-scores of training trials, (v,).
+
+    Parameters
+    ----------
+    betas : ndarray, (n, v)
+        Of training trials, in units in which 0 is the baseline between stimuli.
+    """
+    spread = betas.std(axis=0, dtype=float)
+    mean = betas.mean(axis=0, dtype=float)
+    return np.divide(-mean, spread, out=np.zeros_like(mean), where=spread > 0)
+
+
 def lesioned(
     responses: np.ndarray,
     voxels: np.ndarray,
     kind: str,
     *,
+    level: np.ndarray | None = None,
     kept: float = 0.3,
     seed: int = 0,
 ) -> np.ndarray:
@@ -65,8 +79,10 @@ def lesioned(
     voxels : ndarray, (v,) bool
         Those that are disordered.
     kind : {"silence", "scramble", "attenuate"}
-        The training mean, 0; the region's voxels exchanged, in the same way for every stimulus;
-        `kept` of each response.
+        `level`, whatever was seen; the region's voxels exchanged, in the same way for every
+        stimulus; `kept` of the distance to `level`.
+    level : ndarray, (v,), optional
+        What the voxels fall to; by default 0, the training mean.
     kept : float
     seed : int
         Of the exchange.
@@ -82,11 +98,12 @@ def lesioned(
             found=(kind, np.shape(voxels)), remedy=f"one of {', '.join(KINDS)}",
         )  # fmt: skip
     changed, places = np.array(responses, copy=True), np.flatnonzero(voxels)
+    floor = np.zeros(responses.shape[1]) if level is None else level
     match kind:
         case "silence":
-            changed[:, places] = 0
+            changed[:, places] = floor[places]
         case "attenuate":
-            changed[:, places] *= kept
+            changed[:, places] = kept * changed[:, places] + (1 - kept) * floor[places]
         case "scramble":
             drawn = np.random.default_rng([seed, 311]).permutation(places)
             changed[:, places] = responses[:, drawn]

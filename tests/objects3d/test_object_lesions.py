@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from brainvis.errors import BrainvisError
 from brainvis.objects3d.diagnosis import NONE, diagnosed, looks, mean_colors, nearest_category
-from brainvis.objects3d.lesions import KINDS, lesioned, region_voxels
+from brainvis.objects3d.lesions import KINDS, lesioned, region_voxels, rest_level
 from brainvis.objects3d.mesh import ColoredMesh, empty_mesh
 from brainvis.objects3d.two_streams import TwoStreams
 
@@ -38,6 +38,19 @@ def test_other_regions_stay_as_they_are(kind, seed, kept):
     assert (changed == lesioned(z, inside, kind, kept=kept, seed=seed)).all()
     alone = lesioned(z[2:3], inside, kind, kept=kept, seed=seed)
     assert (alone == changed[2:3]).all()
+
+
+def test_silence_is_a_beta_of_zero_in_z_scores():
+    betas = 2 + 3 * responses(50)
+    betas[:, 4] = 7
+    level = rest_level(betas)
+    z = (betas - betas.mean(axis=0)) / np.where(betas.std(axis=0) > 0, betas.std(axis=0), 1)
+    changed = lesioned(z, region_voxels(VOXELS, "hV4"), "attenuate", level=level, kept=0.25)
+    none = lesioned(z, region_voxels(VOXELS, "hV4"), "silence", level=level)
+    assert level[4] == 0
+    np.testing.assert_allclose(none[:, 3] * betas[:, 3].std() + betas[:, 3].mean(), 0, atol=1e-4)
+    back = changed[:, 3] * betas[:, 3].std() + betas[:, 3].mean()
+    np.testing.assert_allclose(back, 0.25 * betas[:, 3], atol=1e-4)
 
 
 def test_hemispheres_share_a_region():
