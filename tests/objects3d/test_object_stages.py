@@ -142,7 +142,8 @@ def diagnose(folder, prior, regions=("V1", "hV4", "LOC"), **more):
     table, signs = folder / "diagnosis.csv", folder / "signs.csv"
     diagnose_lesions(
         prior, folder / "responses.h5", folder / "responses.h5", folder / "true.h5",
-        folder / "stimuli.h5", FOLD, folder / "meshes", table, signs, regions=list(regions), folds=2, bootstrap=100, **more,
+        folder / "stimuli.h5", FOLD, folder / "meshes", table, signs,
+        regions=list(regions), folds=2, bootstrap=100, **more,
     )  # fmt: skip
     return pd.read_csv(table), pd.read_csv(signs)
 
