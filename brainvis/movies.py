@@ -148,12 +148,12 @@ def write_movie_responses(
     BrainvisError
         A clip that is shown in two places: its response would have no one window.
     """
-    twice = clips["stimulus_id"].duplicated()
+    twice = clips["stimulus_id"].duplicated().to_numpy()
     if twice.any():
         raise BrainvisError(
             "clip is shown in two segments or apart in one",
             field="stimulus_id",
-            found=str(clips["stimulus_id"][twice].iloc[0]),
+            found=str(clips["stimulus_id"].to_numpy()[twice][0]),
             remedy="name clips by what is shown once, or keep one showing",
         )
     with hdf5.create(path, {"schema": SCHEMA, **attributes}) as file:

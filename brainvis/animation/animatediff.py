@@ -7,6 +7,7 @@ of the image model: a generator of backend ``stable-diffusion-img2img`` with its
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class _AnimateDiff(DiffusionAnimator):
         self.space, self.size = self.images.space, self.images.size
         self._wanted, self._scale = (card.tokens, card.width), (card.mean, card.std)
         self._adapter = load_model(self.folder, "motion_adapter", MotionAdapter)
-        self.unet = motion_network(self.images.unet, self._adapter, self.folder)
+        self.unet: Any = motion_network(self.images.unet, self._adapter, self.folder)
         self.unet.to(self.device).eval()
 
     def _parts(self) -> dict[str, Any]:
@@ -174,9 +175,11 @@ class SparseControl(_AnimateDiff):
 
     def _load(self) -> None:
         super()._load()
-        control = load_model(self.folder, "controlnet", SparseControlNetModel)
-        theirs = control.config.cross_attention_dim, tuple(control.config.block_out_channels)
-        mine = self.unet.config.cross_attention_dim, tuple(self.unet.config.block_out_channels)
+        control: Any = load_model(self.folder, "controlnet", SparseControlNetModel)
+        theirs, mine = (
+            (one.config.cross_attention_dim, tuple(one.config.block_out_channels))
+            for one in (control, self.unet)
+        )
         if theirs != mine:
             problem = f"cross-attention and channels {theirs} instead of {mine}"
             refuse_mismatch([problem], self.folder / "controlnet")
@@ -210,7 +213,7 @@ class _FirstFrame(AnimateDiffSparseControlNetPipeline):
         return shown[:, :, None]  # (1, c, 1 frame, h, w)
 
 
-def motion_network(unet: Any, adapter: MotionAdapter, folder: Any) -> UNetMotionModel:
+def motion_network(unet: Any, adapter: Any, folder: Path) -> Any:
     """The image model's network with motion modules in it.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from brainvis.errors import BrainvisError
 
 _QUALITY = "20"  # constant rate factor of x264; lower is better and larger
-_COLOURS = 96  # of a GIF's palette, one for the whole film
+_COLOURS = 48  # of a GIF's palette, one for the whole film
 
 
 def write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
@@ -34,7 +35,8 @@ def write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
         ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)),
         mode="edge",
     )
-    writer = imageio_ffmpeg.write_frames(
+    write: Any = imageio_ffmpeg.write_frames  # its annotations are those of its defaults alone
+    writer = write(
         str(path),
         (even.shape[2], even.shape[1]),
         fps=fps,

@@ -66,7 +66,7 @@ class StableVideo(DiffusionAnimator):
         self._pipeline.set_progress_bar_config(disable=True)
         self.space, self.size = condition.space, image_side(unet, vae)
         self._wanted = 1, condition.width
-        self._scale = np.float32(condition.mean), np.float32(condition.std)
+        self._scale = np.asarray(condition.mean, np.float32), np.asarray(condition.std, np.float32)
 
     def _check(self, unet: Any, vae: Any, width: int) -> None:
         latent = vae.config.latent_channels

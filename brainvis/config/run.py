@@ -348,8 +348,9 @@ class RunConfig(Section):
     @property
     def brain_models(self) -> dict[str, Interaction]:
         """Settings of every Brain-Interaction Transformer, those tuned jointly included."""
-        tuned = {name: self.interaction[one.model] for name, one in self.joint.items()}
-        return {**self.interaction, **tuned}
+        own = self.interaction
+        tuned = {n: own[one.model] for n, one in self.joint.items() if one.model in own}
+        return {**own, **tuned}
 
     def generator_folder(self, name: str) -> str:
         """Checkpoint folder that a generator of that folder or joint training begins with."""

@@ -16,9 +16,6 @@ from brainvis.errors import BrainvisError
 _MOST = 0.95  # share of variance that a known voxel's tuning may be of its response
 _LEAST = 1e-3
 _BLOCK = 1000  # new voxels at a time
-# Predicted answers are shrunk towards none, so that the likelihood by their signal is too flat.
-# Of 0.75, 1 and 1.5 the best on left-out training stimuli of the demo's subject 02.
-_SHARPNESS = 1.5
 
 
 def signal_share(answers: np.ndarray, known: float, new: float) -> np.ndarray:
@@ -59,7 +56,7 @@ def chances(values: np.ndarray, answers: np.ndarray, signal: np.ndarray) -> np.n
     missed -= 2 * z.T @ expected  # (v, k)
     log = -0.5 * ((count - 1) * np.log(1 - signal) + missed / (1 - signal))
     log -= log.max(axis=1, keepdims=True)
-    weights = np.exp(_SHARPNESS * log)
+    weights = np.exp(log)
     return weights / weights.sum(axis=1, keepdims=True)
 
 

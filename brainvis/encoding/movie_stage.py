@@ -16,7 +16,7 @@ from brainvis.encoding.banded import BandedRidge
 from brainvis.encoding.evaluation import CHANCE
 from brainvis.encoding.movie_design import Rows, Scaling, designs, segment_rows
 from brainvis.encoding.movie_files import COLUMNS, write_movie_scores
-from brainvis.encoding.movie_identify import alone, log_likelihoods, response_windows
+from brainvis.encoding.movie_identify import Window, alone, log_likelihoods, response_windows
 from brainvis.encoding.movie_scores import (
     Null,
     block_weights,
@@ -27,11 +27,12 @@ from brainvis.encoding.movie_scores import (
     time_blocks,
 )
 from brainvis.encoding.ridge import VoxelwiseRidge
-from brainvis.encoding.scores import metrics, moments
+from brainvis.encoding.scores import metrics, moments, voxel_batches
 from brainvis.errors import BrainvisError
 from brainvis.movies import MovieResponses
 
 ALL_SPACES = "banded"  # the model on all spaces at once
+_VOXELS = 2000  # whose predicted windows are held at once
 _ALPHAS = tuple(10.0 ** np.linspace(-2, 5, 15))
 
 
@@ -260,11 +261,24 @@ def _likelihoods(
         scaled[name] = scaling(np.stack([vectors[one] for one in ids]))
     found = {}
     for name, model in models.items():
-        predicted, start = np.zeros((*known.shape, measured.shape[1]), dtype=np.float32), 0
-        for space in model.spaces:
-            stop = start + len(delays) * scaled[space].shape[1]
-            predicted += alone(scaled[space], model.coef[start:stop], delays, window.lasts)
-            start = stop
-        windows = measured[window.rows] - model.intercept
-        found[name] = log_likelihoods(windows, predicted, model.variance, known)
+        parts = [
+            _batch_likelihood(model, scaled, measured, window, known, delays, voxels)
+            for voxels in voxel_batches(measured.shape[1], _VOXELS)
+        ]
+        found[name] = np.sum(parts, axis=0)
     return found
+
+
+def _batch_likelihood(
+    model: _Fitted, scaled: dict[str, np.ndarray], measured: np.ndarray, window: Window,
+    known: np.ndarray, delays: Sequence[int], voxels: slice,
+) -> np.ndarray:  # fmt: skip
+    """Part of the log-likelihoods that some voxels add, (n, n)."""
+    windows = measured[:, voxels][window.rows] - model.intercept[voxels]  # (n, w, batch)
+    predicted, start = np.zeros_like(windows), 0
+    for space in model.spaces:
+        stop = start + len(delays) * scaled[space].shape[1]
+        coef = model.coef[start:stop, voxels]
+        predicted += alone(scaled[space], coef, delays, window.lasts)
+        start = stop
+    return log_likelihoods(windows, predicted, model.variance[voxels], known)

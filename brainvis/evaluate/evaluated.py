@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from brainvis.containers import Features, Reconstructions, Stimuli
+from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.evaluate.scoring import Score
-from brainvis.objects3d.files import Objects
 
 LABELS = ("dataset", "subject", "split", "method")
+
+
+class Labelled(Protocol):
+    """An opened file of stimuli with attributes that say who and what it is of."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def ids(self) -> np.ndarray: ...
+
+    @property
+    def attributes(self) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class Evaluated:
     protocol: str
 
 
-def order_of(file: Reconstructions | Features | Objects) -> np.ndarray:
+def order_of(file: Labelled) -> np.ndarray:
     """Rows sorted by identifier, so that one permutation means the same in every subject.
 
     Raises
@@ -50,7 +64,7 @@ def classes_of(seen: Stimuli, ids: np.ndarray) -> np.ndarray | None:
     return seen.table["category"].to_numpy(dtype=str)[seen.rows(ids)]
 
 
-def labels_of(file: Reconstructions | Features | Objects, modality: str) -> dict[str, str]:
+def labels_of(file: Labelled, modality: str) -> dict[str, str]:
     """Who and what a file is of, from its attributes.
 
     Raises

@@ -21,8 +21,7 @@ from brainvis.errors import BrainvisError
 COLUMNS = ("subject", "roi", "tuning", "space", "voxels", "r", "r_image", "minus_image")
 COLUMNS += ("minus_image_low", "minus_image_high")
 _GRID = ["i", "j", "k"]
-_NAMED = dict.fromkeys(("red", "green", "blue", "yellow"), "colour")
-_NAMED |= dict.fromkeys(("dark", "light"), "luminance")
+_COLOURS, _LUMINANCES = ("red", "green", "blue", "yellow"), ("dark", "light")
 
 
 def judge_movie(scores: Sequence[Path], truths: Sequence[Path], table: Path) -> None:
@@ -58,7 +57,9 @@ def judge_movie(scores: Sequence[Path], truths: Sequence[Path], table: Path) -> 
 
 def tuning(function: str) -> str:
     """Kind of a function's name: "direction45_slow" is of direction, "red" of colour."""
-    return _NAMED.get(function, re.split(r"\d|_", function)[0])
+    if function in _COLOURS:
+        return "colour"
+    return "luminance" if function in _LUMINANCES else re.split(r"\d|_", function)[0]
 
 
 def _truth(path: Path) -> tuple[str, pd.Series]:
@@ -66,11 +67,11 @@ def _truth(path: Path) -> tuple[str, pd.Series]:
     with hdf5.opened(path, schema="truth") as file:
         subject, voxels = str(file.attrs["subject"]), hdf5.get_table(file, "voxels")
     kinds = [tuning(str(name)) for name in voxels["function"]]
-    return subject, pd.Series(kinds, index=pd.MultiIndex.from_frame(voxels[_GRID]))
+    return subject, pd.Series(kinds, index=pd.MultiIndex.from_frame(pd.DataFrame(voxels[_GRID])))
 
 
 def _judged(found: MovieScores, kinds: pd.Series) -> Iterator[dict[str, object]]:
-    places = pd.MultiIndex.from_frame(found.voxels[_GRID])
+    places = pd.MultiIndex.from_frame(pd.DataFrame(found.voxels[_GRID]))
     kind = kinds.reindex(places).fillna("").to_numpy(dtype=str)
     if not (kind != "").any():
         raise BrainvisError("shares no voxel with the truth", file=found.path, field="voxels")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import ot
 from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
 FARTHEST = float(np.sqrt(3))  # diagonal of the unit cube: distances are cut here, empty scores it
@@ -55,7 +55,7 @@ def _nearest(
     of: tuple[np.ndarray, np.ndarray], to: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance and absolute cosine of normals, of each point to the nearest of the others."""
-    distance, nearest = cKDTree(to[0]).query(of[0])
+    distance, nearest = KDTree(to[0]).query(of[0])
     return distance, np.abs((of[1] * to[1][nearest]).sum(axis=1))
 
 

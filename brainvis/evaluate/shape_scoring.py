@@ -196,8 +196,11 @@ def _transport_score(
 def _alike(true: Sequence[Measured], made: Sequence[Measured], space: str) -> np.ndarray:
     """Correlation of views, rows are true; -1 in the columns of empty objects."""
     real = np.stack([one.views[space] for one in true])
-    seen = np.stack([one.views.get(space, np.zeros_like(real[0])) for one in made])
     empty = np.array([len(one.points) == 0 for one in made])
+    none = np.zeros_like(real[0])
+    seen = np.stack(
+        [none if bare else one.views[space] for one, bare in zip(made, empty, strict=True)]
+    )
     return np.where(empty, -1.0, correlation.all_pairs(real, seen))
 
 

@@ -104,8 +104,8 @@ def train(
     settings = {name: value for name, value in given.items() if name not in _PATHS}
     source, started = Stimuli.open(clips), time.monotonic()
     training, testing = held_out_rows(len(source.ids), held_out, batch, seed, clips)
-    images = ImageModel(generator, read_card(generator), "cpu")
     with seeded(seed, threads) as noise:
+        images = ImageModel(generator, read_card(generator), "cpu")
         data = _prepare(source, training, images, OpenClip(image_text, (-1,), device="cpu"))
         adapter = build(images.unet, data[0].shape[1], heads)
         network: Any = motion_network(images.unet, adapter, out)

@@ -129,19 +129,19 @@ def coarse_flow(flow: np.ndarray, moments: int, grid: int) -> np.ndarray:
     cells = flow.reshape(
         count, moments, steps // moments, grid, height // grid, grid, width // grid, 2
     )
-    return cells.mean(axis=(2, 4, 6)) * np.float32([grid / width, grid / height])
+    return cells.mean(axis=(2, 4, 6)) * np.array([grid / width, grid / height], np.float32)
 
 
 def estimated_flow(clips: np.ndarray) -> np.ndarray:
     """Flow between neighbouring frames of clips (n, f, h, w, 3), (n, f - 1, h, w, 2) in pixels."""
     height, width = clips.shape[2:4]
-    estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    create: Any = getattr(cv2, "DISOpticalFlow_create")  # noqa: B009, cv2's annotations lack it
+    estimator = create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = np.zeros((len(clips), clips.shape[1] - 1, height, width, 2), np.float32)
     for clip, into in zip(clips, found, strict=True):
         grey = [_large_grey(frame) for frame in clip]
         for step, (one, other) in enumerate(pairwise(grey)):
-            # cv2's annotations ask for an array where None is allowed
-            large = estimator.calc(one, other, None)  # pyright: ignore
+            large = estimator.calc(one, other, None)
             small = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
             into[step] = small * [width / _SIDE, height / _SIDE]
     return found

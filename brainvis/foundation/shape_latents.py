@@ -58,7 +58,7 @@ class Conditions:
         std = tuple(np.maximum(one[training].std(axis=0), 1e-4) for one in both)
         scaled = [(one - m) / s for one, m, s in zip(both, mean, std, strict=True)]
         pieces = tuple(components(_tokens(one[training]), one.shape[1]) for one in scaled)
-        return cls(*both, mean, std, pieces)  # pyright: ignore[reportArgumentType]
+        return cls(*both, mean, std, pieces)  # pyright: ignore
 
     def scaled(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Both standardised, each (rows, 1, width)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from brainvis.containers import Stimuli
 from brainvis.foundation.shape_latents import Conditions
@@ -156,7 +156,7 @@ def chamfer(mesh: ColoredMesh, surface: Surface) -> float:
         return float(np.sqrt(3))
     points = surface_points(mesh, len(surface.points), 0).points
     there, back = (
-        cKDTree(one).query(other)[0]
+        KDTree(one).query(other)[0]
         for one, other in ((points, surface.points), (surface.points, points))
     )
     return float((there.mean() + back.mean()) / 2)

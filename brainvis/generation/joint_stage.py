@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate.utils import patch_environment
 from torch import Tensor
+from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 
 from brainvis.containers import Responses, Stimuli
 from brainvis.datasets.splits import read as read_split
@@ -116,10 +117,8 @@ def tune_jointly(
     }
     try:
         with patch_environment(**surroundings):
-            torch.multiprocessing.start_processes(
-                _process, args=given, nprocs=devices, start_method="spawn"
-            )
-    except torch.multiprocessing.ProcessRaisedException as error:
+            start_processes(_process, args=given, nprocs=devices, start_method="spawn")
+    except ProcessRaisedException as error:
         said = str(error).strip().splitlines()[-1]
         raise BrainvisError("a process failed", field="devices", found=said) from error
 

@@ -51,7 +51,7 @@ class Denoiser(nn.Module):
         self.unet.requires_grad_(True)
         if isinstance(generator, StableDiffusionIPAdapter):
             self.unet.encoder_hid_proj.requires_grad_(False)
-        self.levels = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self.levels: Any = DDPMScheduler.from_config(pipeline.scheduler.config)
         self.kind = str(self.levels.config.prediction_type)
         if self.kind not in ("epsilon", "v_prediction", "sample"):
             raise BrainvisError(

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 
 from brainvis.errors import BrainvisError
 
-_SAMPLE = 40_000
+_SAMPLE = 20_000
 
 
 def fit_codebook(flow: np.ndarray, count: int = 40, seed: int = 0) -> np.ndarray:
@@ -36,7 +36,7 @@ def fit_codebook(flow: np.ndarray, count: int = 40, seed: int = 0) -> np.ndarray
             found=distinct,
             remedy="lower `codewords`, or give more clips that move",
         )
-    model = KMeans(count, n_init=1, random_state=seed % 2**32).fit(kept.astype(np.float64))
+    model = KMeans(count, n_init="auto", random_state=seed % 2**32).fit(kept.astype(np.float64))
     order = np.lexsort(model.cluster_centers_.T)
     return model.cluster_centers_[order].astype(np.float32)
 

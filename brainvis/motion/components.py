@@ -21,7 +21,7 @@ class FlowComponents:
         """Fit to flow (n, frames, size, size, 2); at most n - 1 components."""
         model = PCA(min(count, len(flow) - 1), svd_solver="full", random_state=seed)
         model.fit(flow.reshape(len(flow), -1))
-        return cls(model.mean_, model.components_, flow.shape[1:])
+        return cls(model.mean_, np.asarray(model.components_), flow.shape[1:])
 
     def project(self, flow: np.ndarray) -> np.ndarray:
         """Flow fields to scores (n, k)."""

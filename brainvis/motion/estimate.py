@@ -34,7 +34,7 @@ class Dis:
     def __init__(self) -> None:
         import cv2
 
-        self.method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.method.setFinestScale(0)  # clips here are small
 
     def __call__(self, clip: np.ndarray) -> np.ndarray:

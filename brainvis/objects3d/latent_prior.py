@@ -34,6 +34,10 @@ class Regression(nn.Module):
 
     def __init__(self, pooled: int, appearance: int, latent: int) -> None:
         super().__init__()
+        self.pooled_mean: Tensor
+        self.pooled_std: Tensor
+        self.appearance_mean: Tensor
+        self.appearance_std: Tensor
         self.pooled = nn.Linear(pooled, latent)
         self.both = nn.Linear(pooled + appearance, latent)
         for name, width in (("pooled", pooled), ("appearance", appearance)):

@@ -26,7 +26,7 @@ _STAMP = (184, 74, 0)  # the colour of "simulated" everywhere in the report
 
 def views(
     mesh: ColoredMesh,
-    azimuths: Sequence[float],
+    azimuths: Sequence[float] | np.ndarray,
     *,
     size: int = 64,
     elevation: float = ELEVATION,

@@ -155,7 +155,7 @@ def _intervals(
 def _enclosed(mesh: ColoredMesh, size: int) -> np.ndarray:
     """Voxels of the surface and all that they enclose."""
     spacing = 2 * HALF / size
-    area = float(trimesh.triangles.area(mesh.vertices[mesh.faces], sum=True))
+    area = float(trimesh.triangles.area(mesh.vertices[mesh.faces]).sum())
     points = surface_points(mesh, int(np.clip(12 * area / spacing**2, 2000, 400_000)), 0).points
     voxel = np.clip(((points + HALF) / spacing).astype(int), 0, size - 1)
     shell = np.zeros((size,) * 3, bool)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainvis.containers import write_features
@@ -158,6 +158,7 @@ def test_scaling_leaves_constant_features_out():
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
 def test_likelihood_is_that_of_independent_gaussians(lasts, missing, seed):
     rng = np.random.default_rng(seed)
     n, v, delays = 3, 4, [1, 2, 3]

@@ -44,6 +44,7 @@ def planted(seed: int = 0) -> dict[str, np.ndarray]:
         "flow": np.repeat(flow[:, None], FRAMES, axis=1),
         "mask": np.repeat(mask[:, None], FRAMES, axis=1),
         "images": images,
+        "tokens": mask.reshape(CLIPS, SIZE * SIZE, 1) * np.array([1.0, 0.5, -1.0]),
         "responses": responses.astype(np.float32),
     }
 
@@ -73,7 +74,7 @@ def write_world(folder: Path, world: dict[str, np.ndarray]) -> dict[str, Path]:
     )  # fmt: skip
     table = pd.DataFrame({"stimulus_id": ids()})
     write_stimuli(paths["stimuli"], world["images"], table, dataset="planted", kind="simulated")
-    tokens = world["mask"][:, 0].reshape(CLIPS, SIZE * SIZE, 1) * np.array([1.0, 0.5, -1.0])
+    tokens = world["tokens"]
     write_features(
         paths["features"], ids(), tokens[:, 0], tokens, space="patches", kind="simulated"
     )

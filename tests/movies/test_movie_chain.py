@@ -94,6 +94,13 @@ def write_world(path: Path) -> None:
 def made(tmp_path_factory) -> Path:
     """Folder with every file of the chain."""
     at = tmp_path_factory.mktemp("movies")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BRAINVIS_CACHE", raising=False)
+        make(at)
+    return at
+
+
+def make(at: Path) -> None:
     write_world(at / "stimuli.h5")
     ids = [f"toy{n:03d}" for n in range(COUNT)]
     (at / "splits.json").write_text(json.dumps({"main": [{"train": ids[8:], "test": ids[:8]}]}))
@@ -123,8 +130,8 @@ def made(tmp_path_factory) -> Path:
     run("movie", "score", *seen, "--targets", at / "targets.h5", *both, "--encoding",
         at / "encoding.h5", "--out", at / "video.parquet", "--summary", at / "summary.csv",
         "--protocols", at / "protocols.csv")  # fmt: skip
-    run("movie", "show", *seen, "--targets", at / "targets.h5", *both, "--out", at / "films")
-    return at
+    run("movie", "show", *seen, "--targets", at / "targets.h5", *both, "--drawn", 0,
+        "--out", at / "films")  # fmt: skip
 
 
 def test_every_method_is_scored_beside_baselines(made: Path):

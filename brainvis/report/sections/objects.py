@@ -123,7 +123,7 @@ def _headline(rows: pd.DataFrame, method: str) -> str:
             best = records(better)[0]
             text += f", best baseline {number(best['mean'])} ({best['method']})"
         said.append(text)
-    return f"“{method}” on {int(rows['n'].max())} objects: {'; '.join(said)}."
+    return f"“{method}” on {int(rows['n'].to_numpy().max())} objects: {'; '.join(said)}."
 
 
 def _panels(rows: pd.DataFrame, kind: str) -> Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -228,8 +227,8 @@ def _text(value: object) -> str:
 
 def _published(context: Context) -> Table:
     """Published rows with the reason why they do not stand beside ours, or ours."""
-    dataset = context.config.get("dataset")
-    name = str(dataset.get("name")) if isinstance(dataset, Mapping) else "another data set"
+    assert context.video_summary is not None
+    name = str(context.video_summary["dataset"].iloc[0])
     lines, alike = [], 0
     for row in records(published_videos()):
         reason = why_not_comparable(row, name, context.video_protocols)
