@@ -193,7 +193,7 @@ def _accuracy(counts: pd.DataFrame) -> str:
     values = counts.to_numpy()
     right, total = int(np.trace(values)), int(values.sum())
     low, high = binomtest(right, total).proportion_ci(method="wilson")
-    chance = 1 / counts.shape[1]
+    chance = 1 / len(counts)
     return (
         f"Accuracy {right / total:.3f} {interval(low, high)} over {total} objects, chance "
         f"{chance:.3f}: {right / total / chance:.1f} times chance (Wilson interval)."
