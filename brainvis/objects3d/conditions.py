@@ -62,10 +62,17 @@ class Sources:
                 "belong to several subjects or splits", file=every[0].path.parent, field="subject",
                 found=sorted(map(str, cases)),
             )  # fmt: skip
-        named = [
-            {str(one.attributes["method"]): one for one in part} for part in (decoded, made, seen)
-        ]
-        return cls(Stimuli.open(stimuli), Features.open(true), *named)
+        return cls(
+            Stimuli.open(stimuli),
+            Features.open(true),
+            {_method(one): one for one in decoded},
+            {_method(one): one for one in made},
+            {_method(one): one for one in seen},
+        )
+
+
+def _method(file: Features | Reconstructions) -> str:
+    return str(file.attributes["method"])
 
 
 def picked(files: dict, name: str, what: str):

@@ -80,7 +80,7 @@ def _classified(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.
     components = PCA(count, svd_solver="full").fit(known)
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     model.fit(components.transform(known), labels)
-    return model.predict(components.transform(asked))
+    return np.asarray(model.predict(components.transform(asked)))
 
 
 def nearest_category(pictures: np.ndarray, known: np.ndarray, categories: np.ndarray) -> np.ndarray:
