@@ -73,6 +73,11 @@ if MOTION:
     include: "workflows/movie.smk"
 
 
+if OBJECTS_3D:
+
+    include: "workflows/objects.smk"
+
+
 include: "workflows/evaluate.smk"
 include: "workflows/report.smk"
 include: "workflows/measured.smk"

@@ -16,6 +16,7 @@ STAGES = (
     "nsd_stimuli", "nsd_betas", "splits",
     "betas", "responses", "features", "decode", "decode_features", "image_features", "classify",
     "truth", "metrics", "brain", "retrieval", "compare", "report", "image_text", "measured",
+    "prior_objects", "measured_objects",
 )  # fmt: skip
 
 GROUPS = {
@@ -40,7 +41,7 @@ GROUPS = {
     ),
     "foundation": (
         "Train the small image models that ship under data/foundation.",
-        ("autoencoder", "generator", "visual", "clips", "motion", "video"),
+        ("autoencoder", "generator", "visual", "clips", "motion", "video", "shape"),
     ),
     "clusters": ("Functional clusters of voxels.", ("fit", "assign", "score")),
     "movie": (
@@ -49,6 +50,10 @@ GROUPS = {
             "import", "dataset", "simulate", "responses", "targets", "decode", "animate", "encode",
             "score", "show", "judge",
         ),
+    ),
+    "objects": (
+        "3D objects: from what was decoded, and with regions disordered; scored and shown.",
+        ("latents", "decode", "diagnose", "score", "show"),
     ),
 }  # fmt: skip
 

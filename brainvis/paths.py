@@ -229,6 +229,24 @@ class Layout:
     def movie_encoding(self, subject: str, extension: str) -> str:
         return self._path("movie", "encoding", extension, sub=subject)
 
+    @property
+    def shape_latents(self) -> str:
+        """Shape latents of the stimuli."""
+        return self._path("objects", "latents", ".h5")
+
+    def objects(self, subject: str, split: str, method: str) -> str:
+        """3D objects made for test stimuli."""
+        return self._path("objects", "objects", ".h5", sub=subject, split=split, method=method)
+
+    def lesions(self, subject: str, split: str, part: str) -> str:
+        """Tables of disordered regions: "diagnosis" or "signs"."""
+        return self._path("objects", part, ".csv", sub=subject, split=split)
+
+    @property
+    def shown_objects(self) -> str:
+        """Meshes, turntables and viewers."""
+        return self._path("report", "objects", "")
+
     def metrics(self, part: str, extension: str) -> str:
         return self._path("metrics", part, extension)
 

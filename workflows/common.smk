@@ -109,6 +109,32 @@ def animator_tokens(wildcards):
     return LAYOUT.decoded(wildcards.subject, wildcards.split, tokens) if tokens else []
 
 
+def object_vectors(wildcards):
+    """Decoded features that objects are made from."""
+    return [
+        LAYOUT.decoded(wildcards.subject, wildcards.split, method)
+        for method in RUN.objects.vectors
+    ]
+
+
+def object_images(wildcards):
+    """Decoded images that objects are made from."""
+    return [
+        LAYOUT.images(wildcards.subject, wildcards.split, method)
+        for method in RUN.objects.images
+    ]
+
+
+def object_image_vectors(wildcards):
+    """Features of decoded images that objects are made from."""
+    return [
+        LAYOUT.image_features(
+            wildcards.subject, wildcards.split, method, RUN.objects.space
+        )
+        for method in RUN.objects.seen_images
+    ]
+
+
 RUN = or_stop(
     validated,
     dict(config),
@@ -319,8 +345,34 @@ VIDEOS = {
         LAYOUT.metrics("movie_tuning", ".csv") if MOVIE_ENCODED and SIMULATED else []
     ),
 }
+# 3D objects: decoded ones with their baselines, and those of disordered brains.
+OBJECTS_3D = RUN.objects is not None
+OBJECT_METHODS = list(RUN.objects.methods) if OBJECTS_3D else []
+OBJECTS = [LAYOUT.objects(*case, method) for case in CASES for method in OBJECT_METHODS]
+OBJECTS_SHOWN = [
+    LAYOUT.objects(*case, method)
+    for case in CASES
+    for method in OBJECT_METHODS
+    if method not in RUN.object_baselines
+]
+LESIONED = CASES if OBJECTS_3D and RUN.objects.lesions else []
+OBJECT_RESULTS = {
+    "objects": OBJECTS,
+    "object_truth": LAYOUT.meshes if OBJECTS_3D else [],
+    "object_scores": LAYOUT.metrics("objects", ".parquet") if OBJECTS_3D else [],
+    "object_summary": LAYOUT.metrics("objects_summary", ".csv") if OBJECTS_3D else [],
+    "object_protocols": (
+        LAYOUT.metrics("objects_protocols", ".csv") if OBJECTS_3D else []
+    ),
+    "object_differences": (
+        LAYOUT.metrics("objects_differences", ".csv") if OBJECTS_3D else []
+    ),
+    "diagnosis": [LAYOUT.lesions(*case, "diagnosis") for case in LESIONED],
+    "signs": [LAYOUT.lesions(*case, "signs") for case in LESIONED],
+}
 REPORTED = {
     **VIDEOS,
+    **OBJECT_RESULTS,
     "stimuli": LAYOUT.stimuli if HAS_IMAGES else [],
     "images": IMAGES if HAS_IMAGES else [],
     "table": LAYOUT.metrics("scores", ".parquet") if HAS_IMAGES else [],

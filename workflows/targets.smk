@@ -41,3 +41,9 @@ rule videos:
     input:
         CLIPS,
         **VIDEOS,
+
+
+rule objects:
+    input:
+        LAYOUT.shown_objects if OBJECTS_3D else [],
+        **OBJECT_RESULTS,

@@ -8,19 +8,21 @@ from typing import Annotated
 import typer
 
 from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+from brainvis.config import find_checkpoint
 
 
 def objects_latents(
     config: ConfigOption,
     stimuli: Annotated[Path, typer.Option(help="Stimuli file (HDF5).")],
     meshes: Annotated[Path, typer.Option(help="Folder of one PLY mesh per stimulus.")],
-    shape: Annotated[Path, typer.Option(help="Folder of the shape prior.")],
     out: Annotated[Path, typer.Option(help="Features file of shape latents to write (HDF5).")],
     workers: Annotated[int, typer.Option(min=1, help="Processes that voxelise.")] = 2,
     log: LogOption = None,
 ) -> None:
     """Encode the mesh of every stimulus: what a decoder of shapes learns on training stimuli."""
-    values = read_settings(config)
+    key = "objects.generator"
+    values = read_settings(config, key)
+    shape = find_checkpoint(values["settings"][key])
 
     def work(made: dict[str, Path]) -> None:
         from brainvis.objects3d.truth import write_latents

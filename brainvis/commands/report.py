@@ -11,6 +11,7 @@ import typer
 
 from brainvis.artifacts import inspect
 from brainvis.commands.common import ConfigOption, LogOption, read_settings, run_stage
+from brainvis.errors import BrainvisError
 
 Files = list[Path]
 
@@ -62,14 +63,47 @@ def report(
         Files | None, typer.Option(help="Scores of voxels of `movie encode`; repeat.")
     ] = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of `movie show`.")] = None,
+    objects: Annotated[Files | None, typer.Option(help="Objects file; repeat.")] = None,
+    object_truth: Annotated[
+        Path | None, typer.Option(help="Folder of the meshes of true objects.")
+    ] = None,
+    object_scores: Annotated[
+        Path | None, typer.Option(help="Tidy table of `objects score`.")
+    ] = None,
+    object_summary: Annotated[Path | None, typer.Option(help="Its summary.")] = None,
+    object_protocols: Annotated[Path | None, typer.Option(help="Its protocols.")] = None,
+    object_differences: Annotated[Path | None, typer.Option(help="Its differences.")] = None,
+    diagnosis: Annotated[
+        Files | None, typer.Option(help="Table of `objects diagnose`; repeat per subject.")
+    ] = None,
+    signs: Annotated[Files | None, typer.Option(help="Its signs; repeat per subject.")] = None,
     log: LogOption = None,
 ) -> None:
     """Write one self-contained page: verdict, pictures, scores, reliability, lineage."""
     values = read_settings(config, "report")
+    scored = (object_scores, object_summary, object_protocols, object_differences)
+    scored = [path for path in scored if path is not None]
+    if len(scored) not in (0, 4):
+        raise BrainvisError(
+            "the section on objects needs all four tables of `objects score`",
+            field="--object-scores",
+            found=[path.name for path in scored],
+        )
 
     def work(made: dict[str, Path]) -> None:
+        from brainvis.report.objects import read_objects
         from brainvis.report.stage import write_report
 
+        shown = None
+        if scored:
+            shown = read_objects(
+                *scored,
+                decoded=objects or [],
+                truth=object_truth,
+                stimuli=stimuli,
+                diagnosis=diagnosis or [],
+                signs=signs or [],
+            )
         lineage = [
             {**asdict(known), "artifact": path.relative_to(root).as_posix()}
             for path, known in inspect.catalogue(root)
@@ -104,6 +138,7 @@ def report(
             movie_encoding=movie_encoding or [],
             movie_voxels=movie_voxels or [],
             videos=videos,
+            objects=shown,
             seed=values["seed"],
             **values["settings"]["report"],
         )
@@ -135,6 +170,11 @@ def report(
             "movie_encoding": movie_encoding or [],
             "movie_voxels": movie_voxels or [],
             "videos": videos,
+            "objects": objects or [],
+            "object_truth": object_truth,
+            "object_tables": scored,
+            "diagnosis": diagnosis or [],
+            "signs": signs or [],
         },
         outputs={"page": out, "figures": figures},
         values=values,

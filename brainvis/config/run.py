@@ -28,6 +28,7 @@ from brainvis.config.models import (
     LowLevel,
 )
 from brainvis.config.motion import Motion
+from brainvis.config.objects import Objects3D
 
 
 class Comparison(Section):
@@ -128,6 +129,7 @@ class RunConfig(Section):
     generators: dict[Name, Generator] = Field(default_factory=dict)
     motion: Motion | None = None
     animators: dict[Name, Animator] = Field(default_factory=dict)
+    objects: Objects3D | None = None
     foundation: Foundation = Foundation()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
@@ -288,6 +290,39 @@ class RunConfig(Section):
             if name in self.motion.decoders:
                 raise ValueError(f"{name!r} names both a flow decoder and an animator")
         return self
+
+    @model_validator(mode="after")
+    def _objects_have_conditions(self) -> RunConfig:
+        if self.objects is None:
+            return self
+        if self.dataset.name != "simulated":
+            raise ValueError("objects needs meshes of the stimuli, which `simulated` has")
+        space = self.objects.space
+        decoding = {n for n, found in self.decoded_spaces.items() if found == space}
+        known = {"vectors": decoding, "images": {*self.image_methods}}
+        for key, names in known.items():
+            for name in getattr(self.objects, key):
+                if name not in names:
+                    raise ValueError(
+                        f"objects.methods names {name!r}; these decode {key} in the space "
+                        f"{space!r}: {sorted(names)}"
+                    )
+        if space not in self.features:
+            raise ValueError(f"objects.space names {space!r}; features has {sorted(self.features)}")
+        if self.objects.seen_images and space not in self.evaluate.features:
+            raise ValueError(f"objects: image-only needs {space!r} under evaluate.features")
+        return self
+
+    @property
+    def object_baselines(self) -> list[str]:
+        """Names of the methods of objects that others are compared with."""
+        methods = {} if self.objects is None else self.objects.methods
+        return [
+            name
+            for name, one in methods.items()
+            if one.kind not in ("decoded", "ceiling")
+            or getattr(one, "vectors", None) in self.baselines
+        ]
 
     @property
     def few_model(self) -> str:

@@ -16,6 +16,7 @@ from brainvis.planning import (
     joint,
     motion,
     networks,
+    objects,
 )
 from brainvis.planning.estimate import Estimate
 from brainvis.planning.size import Size
@@ -53,6 +54,7 @@ def plan(config: RunConfig, size: Size) -> list[Estimate]:
         *networks.generation(config, size, spaces),
         *few.stages(config, size, spaces),
         *motion.stages(config, size, spaces),
+        *objects.stages(config, size),
         *evaluation.stages(config, size, spaces),
     ]
     return merged([one for one in found if one.jobs])

@@ -17,6 +17,7 @@ from brainvis.encoding.movie_files import MovieScores
 from brainvis.encoding.selectivity import Selectivity
 from brainvis.errors import BrainvisError
 from brainvis.evaluate.summary import ALL
+from brainvis.report.objects import ObjectResults
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class Context:
     movie_encoding: pd.DataFrame | None = None
     movie_voxels: list[MovieScores] = field(default_factory=list)
     videos: Path | None = None
+    objects: ObjectResults | None = None
 
     @property
     def scored(self) -> bool:

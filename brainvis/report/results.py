@@ -16,6 +16,7 @@ from brainvis.evaluate.brain_stage import CEILING, SEEN, describe_groups
 from brainvis.evaluate.summary import ALL
 from brainvis.paths import Layout
 from brainvis.report.context import where
+from brainvis.report.objects import read_objects
 from brainvis.report.sections.budgets import text_rows
 from brainvis.report.sections.categories import by_category
 
@@ -46,7 +47,16 @@ def results_page(layout: Layout, config: dict) -> str:
     encoded = sorted(Path(layout.root / "metrics").glob("sub-*_encoders.csv"))
     video = Path(layout.metrics("video_summary", ".csv"))
     movies = sorted(Path(layout.root / "movie").glob("sub-*_encoding.csv"))
-    made = [path for path in [*paths.values(), *encoded, video, *movies] if path.is_file()]
+    objects = [
+        Path(layout.metrics(name, end))
+        for name, end in (
+            ("objects", ".parquet"), ("objects_summary", ".csv"), ("objects_protocols", ".csv"),
+            ("objects_differences", ".csv"),
+        )
+    ]  # fmt: skip
+    made = [
+        path for path in [*paths.values(), *encoded, video, *movies, *objects] if path.is_file()
+    ]
     if not made:
         raise BrainvisError(
             "holds no results", file=layout.root, remedy="run `snakemake report` with its config"
@@ -78,6 +88,8 @@ def results_page(layout: Layout, config: dict) -> str:
         parts += _videos(tables.read(video))
     if movies:
         parts += _movies(pd.concat([tables.read(path) for path in movies], ignore_index=True))
+    if all(path.is_file() for path in objects):
+        parts += _objects(layout, objects)
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=96)
     parts += ["## Configuration", f"```yaml\n{text}```"]
     return "\n\n".join(parts) + "\n"
@@ -114,6 +126,15 @@ def _brain(table: pd.DataFrame) -> list[str]:
         "encoder on the seen image. Methods that end in `-best` were chosen by this encoder.",
         score_matrix(where(table, subject=ALL)),
     ]
+
+
+def _objects(layout: Layout, made: list[Path]) -> list[str]:
+    """Decoded objects, and regions told from them."""
+    from brainvis.report.sections.objects import markdown_parts  # which writes tables as here
+
+    folder = Path(layout.shape_latents).parent
+    diagnosis, signs = (sorted(folder.glob(f"sub-*_{part}.csv")) for part in ("diagnosis", "signs"))
+    return markdown_parts(read_objects(*made, diagnosis=diagnosis, signs=signs))
 
 
 def _videos(summary: pd.DataFrame) -> list[str]:

@@ -21,6 +21,7 @@ from brainvis.evaluate.reader import PROTOCOL_COLUMNS
 from brainvis.evaluate.video_protocol import COLUMNS as VIDEO_PROTOCOL_COLUMNS
 from brainvis.report import sections
 from brainvis.report.context import Choices, Context, VoxelScores
+from brainvis.report.objects import ObjectResults
 from brainvis.report.page import render
 from brainvis.report.sections.clusters import COLUMNS as CLUSTER_COLUMNS
 from brainvis.report.sections.encoders import COLUMNS as ENCODER_COLUMNS
@@ -58,6 +59,7 @@ def write_report(
     movie_encoding: Sequence[Path] = (),
     movie_voxels: Sequence[Path] = (),
     videos: Path | None = None,
+    objects: ObjectResults | None = None,
     method: str | None = None,
     split: str | None = None,
     metric: str = "pixel_two_way",
@@ -128,6 +130,8 @@ def write_report(
         `brainvis.encoding.movie_files.MovieScores`, one per subject.
     videos : path, optional
         Folder with MP4 and PNG files and ``captions.csv`` (file, caption), in the order to show.
+    objects : ObjectResults, optional
+        From `brainvis.report.objects.read_objects`.
     method, split, metric, order_by, examples, random_examples, seed
         See `brainvis.report.context.Choices`.
 
@@ -171,6 +175,7 @@ def write_report(
         movie_encoding=_stacked(movie_encoding, MOVIE_COLUMNS),
         movie_voxels=[MovieScores.open(path) for path in movie_voxels],
         videos=videos,
+        objects=objects,
     )
     _check_kinds(context, clusters)
     built = [section for build in sections.ORDER if (section := build(context)) is not None]

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "objects3d"))
+from tiny_object_generators import write_shape_prior
+
 TINY = {
     "run": "tiny",
     "seed": 3,
@@ -80,6 +83,19 @@ TINY = {
             **{"kind": "splat", "flow": "codebook", "first": "ridge-pixels", "frames": 4},
         },
     },
+    "objects": {
+        "generator": "foundation/tiny-shape",
+        "methods": {
+            "ridge-object": {
+                **{"kind": "decoded", "vectors": "ridge-tokens", "appearance": "ridge-pixels"},
+            },
+            "mean-shape": {"kind": "mean-shape"},
+            "category-mean": {"kind": "category-mean", "vectors": "ridge-tokens"},
+            "nearest-shape": {"kind": "nearest-training", "vectors": "ridge-tokens"},
+            "object-ceiling": {"kind": "ceiling"},
+        },
+        "lesions": {"objects": 4, "folds": 2, "regions": ["V1", "hV4", "LOC"]},
+    },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},
 }
@@ -141,6 +157,9 @@ def finished(tmp_path_factory, repository) -> Workflow:
     """The tiny run, complete. Do not change it; use `workflow`."""
     folder = tmp_path_factory.mktemp("finished")
     copy_code(repository, folder / "code")
+    shape = folder / "code/data/foundation/tiny-shape"
+    shape.mkdir()
+    write_shape_prior(shape, pooled=128, appearance=192)
     made = Workflow(folder)
     made.write(TINY)
     made.snakemake()

@@ -39,18 +39,18 @@ def tiny_autoencoder():
     return model
 
 
-def write_shape_prior(folder):
+def write_shape_prior(folder, pooled=POOLED, appearance=APPEARANCE):
     torch.manual_seed(0)
     model = tiny_autoencoder()
     (folder / "autoencoder.json").write_text(json.dumps(model.settings))
     save_file(halves(model), folder / "autoencoder.safetensors")
-    regression = latent_prior.Regression(POOLED, APPEARANCE, model.latent)
+    regression = latent_prior.Regression(pooled, appearance, model.latent)
     save_file(halves(regression), folder / "regression.safetensors")
-    network = latent_prior.build(POOLED + APPEARANCE, model.latent, heads=1, layers=1)
+    network = latent_prior.build(pooled + appearance, model.latent, heads=1, layers=1)
     network.half().save_pretrained(folder / "prior")
     latent_prior.schedule().save_pretrained(folder / "scheduler")
     write_card(
-        folder, "shape-prior", 1, POOLED, route="diffusion", appearance={"width": APPEARANCE}
+        folder, "shape-prior", 1, pooled, route="diffusion", appearance={"width": appearance}
     )
 
 

@@ -30,6 +30,13 @@ def shape(rng, sides):
     return ColoredMesh(box.vertices.astype("f4"), np.asarray(box.faces, "i4"), colors)
 
 
+SIGN = {
+    "subject": "01", "measure": "colour shift", "region": "hV4", "voxels": 9, "value": 6.5,
+    "low": 5.0, "high": 8.0, "chance": np.nan, "against": "V1", "difference": 2.25,
+    "difference_low": 1.0, "difference_high": 3.0, "p": 0.01, "objects": 6,
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def small_turntables(monkeypatch):
     monkeypatch.setattr(section_of_objects, "_SIZE", 24)
@@ -56,6 +63,7 @@ def results(tmp_path_factory):
         decoded=[Objects.open(path) for path in files],
         true=TrueShapes.open(folder / "true.h5"),
         diagnosis=pd.DataFrame(regions, columns=["region", "predicted", "count"]),
+        signs=pd.DataFrame([SIGN]),
     )
 
 
@@ -73,6 +81,8 @@ def test_the_section_holds_scores_objects_and_diagnosis(results):
     rows = {row[0].text: row for row in tables_[0].rows}
     assert {"prior", "shuffled", "mean-shape", "chance"} == set(rows)
     assert "Perfect" in tables_[-1].caption
+    sign = [cell.text for cell in tables_[-2].rows[0]]
+    assert "6.500 [5.000, 8.000]" in sign and "2.250 [1.000, 3.000]" in sign
     html, figures = render("t", "simulated", [built])
     holds = [html.count("<iframe") == 1, "data:image/gif;base64,R0lGOD" in html]
     assert all(holds) and "object_diagnosis" in figures  # pytest must not explain megabytes
@@ -81,6 +91,7 @@ def test_the_section_holds_scores_objects_and_diagnosis(results):
 def test_rows_for_docs_results(results):
     text = "\n".join(section_of_objects.markdown_parts(results))
     assert "**prior**" in text and "shuffled (baseline)" in text and "| V1 | 8 | 2 |" in text
+    assert "| 2.250 |" in text
 
 
 def test_what_does_not_belong_on_the_page_is_refused(results):
@@ -93,6 +104,6 @@ def test_what_does_not_belong_on_the_page_is_refused(results):
 
 def test_no_section_without_objects():
     class Bare:
-        kind = "simulated"
+        kind, objects = "simulated", None
 
     assert section_of_objects.build(Bare()) is None

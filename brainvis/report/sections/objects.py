@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,13 @@ from scipy.stats import binomtest
 from brainvis.errors import BrainvisError
 from brainvis.evaluate.catalogue import describe
 from brainvis.evaluate.summary import ALL
-from brainvis.objects3d.files import Objects
 from brainvis.objects3d.mesh import ColoredMesh
 from brainvis.objects3d.render import write_turntable
-from brainvis.objects3d.true_shapes import TrueShapes
 from brainvis.report.choose import best_median_worst
 from brainvis.report.context import Context, decoders_first, records, where
 from brainvis.report.figures.objects import confusion_matrix
 from brainvis.report.figures.scores import score_panels
+from brainvis.report.objects import DIAGNOSIS_COLUMNS, ObjectResults
 from brainvis.report.results import markdown, score_matrix
 from brainvis.report.section import Animation, Cell, Part, Picture, Section, Table, Text, Viewer
 from brainvis.report.sections.differences import difference_parts
@@ -31,40 +29,19 @@ from brainvis.report.viewer import viewer_page
 from brainvis.report.words import interval, number
 
 ORDER_BY = "chamfer"
-DIAGNOSIS_COLUMNS = ("region", "predicted", "count")
 _PANELS = ("chamfer", "f_score", "volume_iou", "emd", "normal_consistency", "shape_two_way")
 _PANELS += ("views_pixel_two_way", "views_visual_two_way", "views_visual_correlation")
+SIGNS = (
+    "What a disordered region does to the object: distance of its mean colour from the intact "
+    "brain's object (CIE Lab), and whether its pictures look like another category (nearest mean "
+    "picture of training objects). Regions differ in their number of voxels."
+)
 _SIZE = 112  # pixels of an object in the turntables
-
-
-@dataclass(frozen=True)
-class ObjectResults:
-    """What the section shows.
-
-    Attributes
-    ----------
-    scores, summary, protocols, differences : DataFrame
-        From `brainvis.evaluate.shape_stage`.
-    decoded : sequence of Objects
-        Of the methods, one file per method, subject and split.
-    true : TrueShapes or None
-        True objects; without them nothing is shown beside the numbers.
-    diagnosis : DataFrame or None
-        One row per disordered region and predicted region, columns `DIAGNOSIS_COLUMNS`.
-    """
-
-    scores: pd.DataFrame
-    summary: pd.DataFrame
-    protocols: pd.DataFrame
-    differences: pd.DataFrame
-    decoded: Sequence[Objects] = field(default_factory=tuple)
-    true: TrueShapes | None = None
-    diagnosis: pd.DataFrame | None = None
 
 
 def build(context: Context) -> Section | None:
     """The section; None for a run without decoded objects."""
-    results: ObjectResults | None = getattr(context, "objects", None)
+    results = context.objects
     if results is None or results.summary.empty:
         return None
     return section(results, context.kind, examples=min(context.choices.examples, 2))
@@ -101,6 +78,8 @@ def section(results: ObjectResults, kind: str, *, examples: int = 1) -> Section:
     parts += _shown(results, method, split, kind, examples)
     if results.diagnosis is not None:
         parts += _diagnosed(results.diagnosis, kind)
+    if results.signs is not None:
+        parts.append(_signs(results.signs))
     parts.append(_protocols(results.protocols))
     return Section("objects", "3D objects", parts)
 
@@ -120,7 +99,13 @@ def markdown_parts(results: ObjectResults) -> list[str]:
             for name, row in zip(counts.index, counts.to_numpy(), strict=True)
         ]
         parts += ["## Disordered region told from the object", _accuracy(counts), markdown(lines)]
+    if results.signs is not None:
+        parts += [SIGNS, markdown([list(results.signs), *map(_texts, records(results.signs))])]
     return parts
+
+
+def _texts(row: dict) -> list[str]:
+    return [number(v) if isinstance(v, float) else str(v) for v in row.values()]
 
 
 def _headline(rows: pd.DataFrame, method: str) -> str:
@@ -208,7 +193,7 @@ def _accuracy(counts: pd.DataFrame) -> str:
     values = counts.to_numpy()
     right, total = int(np.trace(values)), int(values.sum())
     low, high = binomtest(right, total).proportion_ci(method="wilson")
-    chance = 1 / counts.shape[1]
+    chance = 1 / len(counts)
     return (
         f"Accuracy {right / total:.3f} {interval(low, high)} over {total} objects, chance "
         f"{chance:.3f}: {right / total / chance:.1f} times chance (Wilson interval)."
@@ -223,6 +208,27 @@ def _diagnosed(diagnosis: pd.DataFrame, kind: str) -> list[Part]:
         f"{_accuracy(counts)}"
     )
     return [Picture("object_diagnosis", confusion_matrix(counts, kind=kind), caption)]
+
+
+def _signs(signs: pd.DataFrame) -> Table:
+    columns = ["subject", "measure", "region", "voxels", "mean", "minus V1", "p", "objects"]
+    lines = [
+        [
+            Cell(str(row["subject"])), Cell(row["measure"]), Cell(row["region"]),
+            Cell(str(row["voxels"])),
+            Cell(f"{number(row['value'])} {interval(row['low'], row['high'])}"),
+            Cell(_beside(row)), Cell(number(row["p"])), Cell(str(row["objects"])),
+        ]
+        for row in records(signs)
+    ]  # fmt: skip
+    return Table(columns, lines, f"{SIGNS} Intervals: 95 % bootstrap over objects.", folded=True)
+
+
+def _beside(row: dict) -> str:
+    if not np.isfinite(row["difference"]):
+        return ""
+    ends = interval(row["difference_low"], row["difference_high"])
+    return f"{number(row['difference'])} {ends}"
 
 
 def _protocols(protocols: pd.DataFrame) -> Table:
