@@ -277,6 +277,18 @@ def start_of(wildcards):
     return LAYOUT.images(wildcards.subject, wildcards.split, start) if start else []
 
 
+def few_decoded(method):
+    """Vectors decoded by a method at every share, those of all trials made by other rules."""
+    return [
+        (
+            LAYOUT.decoded(s, "main", method)
+            if n == 1
+            else LAYOUT.few_decoded(s, n, method)
+        )
+        for s, n in FEW_CASES
+    ]
+
+
 def samples_of(wildcards):
     """All samples of the generator that a method chooses among."""
     case, own = (wildcards.subject, wildcards.split), RUN.best_of[wildcards.method]
@@ -284,6 +296,8 @@ def samples_of(wildcards):
     return [LAYOUT.images(*case, own), *(LAYOUT.sample(*case, own, k) for k in further)]
 
 
+# Every new subject at every share, the whole of its trials last.
+FEW_CASES = [(s, n) for n in (*RUN.few_trials.shares, 1) for s in RUN.new_subjects]
 PROMPTED = "all"
 if ENCODERS and RUN.encoders.prompt_images is not None:
     PROMPTED = str(RUN.encoders.prompt_images)

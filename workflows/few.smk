@@ -4,24 +4,10 @@
 FEW_SPACE, FEW_RIDGE = RUN.few_space, RUN.few_ridge
 FEW_MODEL = f"{RUN.few_model}-{FEW_SPACE}"
 FEW_SHUFFLED = f"{RUN.few_model}-shuffled-{FEW_SPACE}"
-# Every new subject at every share, the whole of its trials last.
-FEW_CASES = [(s, n) for n in (*RUN.few_trials.shares, 1) for s in RUN.new_subjects]
 
 
 wildcard_constraints:
     share=r"[0-9]+",
-
-
-def few_decoded(method):
-    """Vectors decoded by a method at every share, those of all trials made by other rules."""
-    return [
-        (
-            LAYOUT.decoded(s, "main", method)
-            if n == 1
-            else LAYOUT.few_decoded(s, n, method)
-        )
-        for s, n in FEW_CASES
-    ]
 
 
 rule few_responses:
