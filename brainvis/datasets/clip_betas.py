@@ -133,8 +133,8 @@ def import_bold_moments(
         )  # fmt: skip
     voxels = pd.DataFrame({"i": -1, "j": -1, "k": -1, "roi": ""}, range(betas[0].shape[-1]))
     _write(
-        (stimuli, responses, splits), BOLD_MOMENTS, subject, [film for film in films if film], names, [betas], voxels,
-        {"size": size, "frames": frames}, variable=variable,
+        (stimuli, responses, splits), BOLD_MOMENTS, subject, [film for film in films if film],
+        names, [betas], voxels, {"size": size, "frames": frames}, variable=variable,
     )  # fmt: skip
 
 
