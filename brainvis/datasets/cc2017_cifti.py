@@ -23,6 +23,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 
 from brainvis.datasets import splits as split_files
 from brainvis.datasets.cc2017 import NAME, TR
@@ -113,7 +114,7 @@ def _runs(folder: Path, name: str) -> list[Path]:
 def _open(path: Path) -> nib.Cifti2Image:
     try:
         image = nib.load(path)
-    except (nib.filebasedimages.ImageFileError, OSError, ValueError) as error:
+    except (ImageFileError, OSError, ValueError) as error:
         raise BrainvisError("cannot be read as CIFTI", file=path, found=error) from error
     if not isinstance(image, nib.Cifti2Image):
         raise BrainvisError("is not CIFTI-2", file=path, found=type(image).__name__)

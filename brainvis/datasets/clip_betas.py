@@ -124,7 +124,7 @@ def import_bold_moments(
         betas.append(values["betas"])
         names.append([n.decode() if isinstance(n, bytes) else str(n) for n in values["stimuli"][:]])
     held = {path.stem: path for path in sorted((folder / "stimuli").rglob("*.mp4"))}
-    films = [held.get(n, held.get(n.removeprefix("vid"))) for part in names for n in part]
+    films = [held.get(n) or held.get(n.removeprefix("vid")) for part in names for n in part]
     missing = [n for n, film in zip([*names[0], *names[1]], films, strict=True) if film is None]
     if missing:
         raise BrainvisError(
@@ -133,8 +133,8 @@ def import_bold_moments(
         )  # fmt: skip
     voxels = pd.DataFrame({"i": -1, "j": -1, "k": -1, "roi": ""}, range(betas[0].shape[-1]))
     _write(
-        (stimuli, responses, splits), BOLD_MOMENTS, subject, films, names, [betas], voxels,
-        {"size": size, "frames": frames}, variable=variable,
+        (stimuli, responses, splits), BOLD_MOMENTS, subject, [film for film in films if film],
+        names, [betas], voxels, {"size": size, "frames": frames}, variable=variable,
     )  # fmt: skip
 
 
@@ -157,6 +157,7 @@ def _files(folder: Path, dataset: str, stem: str = "*") -> list[Path]:
 
 def _arrays(path: Path, names: Sequence[str]) -> dict:
     """Arrays of a converted file; those of an .h5 stay on disk."""
+    held: dict
     try:
         if path.suffix == ".h5":
             held = dict(h5py.File(path, "r"))
@@ -210,7 +211,7 @@ def _write(
     betas = np.concatenate([one[0] for one in made], axis=1)
     for column, place in (("noise_ceiling", 1), ("test_noise_ceiling", 2)):
         if all(one[place] is not None for one in made):
-            voxels[column] = np.concatenate([one[place] for one in made])
+            voxels[column] = np.concatenate([np.asarray(one[place]) for one in made])
     repeats = np.concatenate([[a.shape[1]] * len(a) for a in sources[0]]).astype(np.int32)
     rows = np.arange(len(ids))
     shared = {"segment": ids, "stimulus_id": ids}
