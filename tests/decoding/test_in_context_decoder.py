@@ -108,7 +108,7 @@ def test_training_learns_what_the_closed_form_misses():
     learn, held = lesson()
     one = pupil()
     checks = train(one, [learn], [held], Plan(300, (20, 80), 32, 5e-3))
-    assert len(checks) == 5 and min(checks) < 0.9 * checks[0]
+    assert len(checks) == 5 and min(checks) < 0.95 * checks[0]
     told = one(held.tuning, held.answers)
     assert train(one, [learn], [held], Plan(0)) == [pytest.approx(min(checks))]
     before = pupil()(held.tuning, held.answers)

@@ -84,7 +84,7 @@ def test_untrained_network_is_ridge(population, n):
     assert torch.allclose(weights, ridge, atol=1e-4)
     assert torch.allclose(noise, (y - left).square().mean(1), rtol=1e-3)
     expected = best_refit(x.double().numpy(), y.double().numpy())[0]
-    assert np.allclose(weights, expected, atol=1e-4)
+    assert np.allclose(weights, expected, atol=1e-4, rtol=1e-3)  # float32, weights of about 10
 
 
 def test_reset_network_is_ridge_again(population, trained):
