@@ -25,8 +25,9 @@ demo: setup ## two simulated subjects, end to end; ends with results/demo/report
 full: setup ## four simulated subjects, all stimuli; resumable
 	snakemake report --configfile workflows/config/full.yaml
 
-test: setup ## all tests, in two processes of one thread each
-	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup
+test: setup ## all tests: files shared out to two processes, then whole workflows
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --ignore tests/end_to_end
+	python -m pytest tests/end_to_end
 
 lint: setup ## style, types, workflow
 	ruff check .

@@ -29,12 +29,3 @@ def measured():
         pytest.skip(f"measured data {name!r} not found in {roots} (set BRAINVIS_DATA)")
 
     return find
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Workers share out whole files; the end-to-end tests stay together, they share one run."""
-    for item in items:
-        folder = item.path.parent
-        name = folder.name if folder.name == "end_to_end" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(name))
