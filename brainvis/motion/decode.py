@@ -13,7 +13,7 @@ from brainvis.motion.checkpoint import checkpointed
 from brainvis.motion.codebook import fit_codebook
 from brainvis.motion.components import FlowComponents
 from brainvis.motion.inputs import Clips, read_frames
-from brainvis.motion.learn import Pairs, Plan, fields_of, inputs_of, learn, start
+from brainvis.motion.learn import Pairs, Plan, fields_of, flow_unit, inputs_of, learn, start
 from brainvis.motion.linear import fit_ridge
 from brainvis.motion.network import FlowHead, Sizes, expected_flow
 from brainvis.motion.patches import PatchFeatures, object_shares
@@ -154,7 +154,8 @@ def _by_head(
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        fresh = start(FlowHead(sizes), plan)
+        unit = flow_unit(scale)
+        fresh = start(FlowHead(sizes, torch.from_numpy(pairs.codebook / unit)), plan)
     network = learn(fresh, pairs, plan, checkpointed(checkpoints, fresh, pairs, plan)).network
     cells = np.tile(np.arange(size * size), (len(shown), 1))
     inputs = inputs_of(

@@ -172,12 +172,17 @@ def inputs_of(
         Features; flow painted from what was decoded, and the object's share; decoded numbers.
     """
     rows = np.arange(len(cells))[:, None]
-    flow = painted(seen, decoded, cells, stride, frames) / scale[:2].mean()
+    flow = painted(seen, decoded, cells, stride, frames) / flow_unit(scale)
     share = seen[:, 0, ..., 0].reshape(len(seen), -1)[rows, cells]
     hint = np.concatenate([flow.reshape(*cells.shape, -1), share[..., None]], axis=-1)
     arrays = (patches[rows, cells], hint, decoded / scale)
     features, hint, code = (torch.from_numpy(part.astype(np.float32)) for part in arrays)
     return features, hint, code
+
+
+def flow_unit(scale: np.ndarray) -> np.float32:
+    """Unit in which the head takes flow: the usual speed of objects along an axis."""
+    return np.float32(scale[:2].mean())
 
 
 def real_flow(pairs: Pairs, rows: np.ndarray, cells: np.ndarray) -> np.ndarray:

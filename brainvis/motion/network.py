@@ -28,12 +28,23 @@ class FlowHead(nn.Module):
 
     An MLP of the fMRI code is broadcast over the patches, joined with their features and with flow
     painted onto the first frame, and goes through residual blocks of 1x1 convolutions: linear
-    maps, since a patch sees only itself.
+    maps, since a patch sees only itself. What comes out is added to logits that fall with the
+    squared distance of a codeword from the painted flow, so an untrained head gives that flow.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    codebook : (codewords, 2)
+        In the units of painted flow.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    codebook: Tensor
+
+    def __init__(self, sizes: Sizes, codebook: Tensor) -> None:
         super().__init__()
         self.sizes = sizes
+        self.register_buffer("codebook", codebook)
+        self.precision = nn.Parameter(torch.full((sizes.frames, 1), 1.0))  # log of it
         self.brain = nn.Sequential(
             nn.Linear(sizes.code, sizes.hidden), nn.GELU(), nn.Dropout(sizes.dropout),
             nn.Linear(sizes.hidden, sizes.hidden), nn.GELU(), nn.Linear(sizes.hidden, sizes.width),
@@ -44,6 +55,8 @@ class FlowHead(nn.Module):
         self.out = nn.Sequential(
             nn.LayerNorm(sizes.width), nn.Linear(sizes.width, sizes.frames * sizes.codewords)
         )
+        nn.init.zeros_(self.out[1].weight)  # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(self.out[1].bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, patches: Tensor, hint: Tensor, code: Tensor) -> Tensor:
         """(b, p, patch), (b, p, 2 frames + 1), (b, code) -> (b, p, frames, codewords)."""
@@ -51,7 +64,10 @@ class FlowHead(nn.Module):
         x = self.join(torch.cat([self.patch(patches), hint, brain], dim=-1))
         for block in self.blocks:
             x = x + block(x)
-        return self.out(x).unflatten(-1, (self.sizes.frames, self.sizes.codewords))
+        learned = self.out(x).unflatten(-1, (self.sizes.frames, self.sizes.codewords))
+        painted = hint[..., :-1].unflatten(-1, (self.sizes.frames, 1, 2))  # (b, p, frames, 1, 2)
+        distance = (painted - self.codebook).square().sum(dim=-1)  # (b, p, frames, codewords)
+        return learned - self.precision.exp() * distance
 
 
 def _block(sizes: Sizes) -> nn.Module:

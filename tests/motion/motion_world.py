@@ -14,7 +14,7 @@ from brainvis.datasets.splits import Fold
 from brainvis.motion.files import write_targets
 from brainvis.movies import write_movie_responses
 
-CLIPS, TEST, SIZE, FRAMES, VOXELS = 60, 12, 8, 3, 20
+CLIPS, TEST, SIZE, FRAMES, STRIDE, VOXELS = 60, 12, 8, 3, 2, 20
 
 
 def ids(count: int = CLIPS) -> np.ndarray:
@@ -31,20 +31,24 @@ def planted(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     velocity = rng.normal(size=(CLIPS, 2)).astype(np.float32) * 0.4
     corner = rng.integers(0, SIZE - 3, size=(CLIPS, 2))
-    mask = np.zeros((CLIPS, SIZE, SIZE), dtype=np.float32)
-    for field, (row, column) in zip(mask, corner, strict=True):
-        field[row : row + 4, column : column + 4] = 1
-    flow = mask[..., None] * velocity[:, None, None]
+    mask = np.zeros((CLIPS, FRAMES, SIZE, SIZE), dtype=np.float32)
+    for clip in range(CLIPS):
+        for frame in range(FRAMES):  # the object goes on, by whole cells
+            row, column = corner[clip] + np.rint(velocity[clip, ::-1] * STRIDE * frame).astype(int)
+            mask[
+                clip, frame, max(0, row) : max(0, row + 4), max(0, column) : max(0, column + 4)
+            ] = 1
+    flow = mask[..., None] * velocity[:, None, None, None]
     images = np.full((CLIPS, SIZE, SIZE, 3), 60, dtype=np.uint8)
-    images[mask > 0] = (220, 200, 40)
+    images[mask[:, 0] > 0] = (220, 200, 40)
     weights = rng.normal(size=(2, VOXELS))
     responses = velocity @ weights + rng.normal(size=(CLIPS, VOXELS)) * 0.05
     return {
         "velocity": velocity,
-        "flow": np.repeat(flow[:, None], FRAMES, axis=1),
-        "mask": np.repeat(mask[:, None], FRAMES, axis=1),
+        "flow": flow,
+        "mask": mask,
         "images": images,
-        "tokens": mask.reshape(CLIPS, SIZE * SIZE, 1) * np.array([1.0, 0.5, -1.0]),
+        "tokens": mask[:, 0].reshape(CLIPS, SIZE * SIZE, 1) * np.array([1.0, 0.5, -1.0]),
         "responses": responses.astype(np.float32),
     }
 
@@ -70,7 +74,8 @@ def write_world(folder: Path, world: dict[str, np.ndarray]) -> dict[str, Path]:
     )  # fmt: skip
     write_targets(
         paths["targets"], ids(), world["flow"], world["mask"],
-        estimator="exact", steps=6, fps=8, mask="planted", dataset="planted", kind="simulated",
+        estimator="exact", steps=FRAMES * STRIDE, fps=8, mask="planted",
+        dataset="planted", kind="simulated",
     )  # fmt: skip
     table = pd.DataFrame({"stimulus_id": ids()})
     write_stimuli(paths["stimuli"], world["images"], table, dataset="planted", kind="simulated")

@@ -33,7 +33,7 @@ def test_a_summary_recovers_what_was_painted():
     world = planted()
     rng = np.random.default_rng(2)
     wanted = rng.normal(size=(5, 6)).astype(np.float32)
-    mask = world["mask"][:5]
+    mask = np.repeat(world["mask"][:5, :1], 3, axis=1)
     flow = np.stack([paint(w, m[0]) for w, m in zip(wanted, mask, strict=True)])
     found = summarise(np.repeat(flow[:, None], 3, axis=1), mask)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
@@ -120,15 +120,25 @@ def test_objects_are_found_in_first_frames_never_seen():
 
 def test_a_clip_is_decoded_alike_in_any_batch():
     torch.manual_seed(0)
-    head = FlowHead(Sizes(patch=3, code=4, codewords=5, width=8, hidden=8))
     patches, hint = torch.randn(6, 9, 3), torch.randn(6, 9, 7)
     code, book = torch.randn(6, 4), torch.randn(5, 2)
+    head = FlowHead(Sizes(patch=3, code=4, codewords=5, width=8, hidden=8), book)
     whole = expected_flow(head, patches, hint, code, book)
     assert whole.shape == (6, 3, 9, 2)
     order = torch.tensor([3, 1, 5])
     found = expected_flow(head, patches[order], hint[order], code[order], book)
     np.testing.assert_array_equal(found.numpy(), whole[order].numpy())
     assert whole.abs().max() <= book.abs().max()
+
+
+def test_an_untrained_head_gives_the_painted_flow():
+    side = torch.linspace(-2, 2, 17)
+    book = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1).reshape(-1, 2)
+    head = FlowHead(Sizes(patch=3, code=4, codewords=len(book), width=8, hidden=8), book)
+    hint = torch.rand(2, 9, 7) * 2 - 1
+    flow = expected_flow(head, torch.randn(2, 9, 3), hint, torch.randn(2, 4), book)
+    wanted = hint[..., :-1].unflatten(-1, (3, 2)).transpose(1, 2)
+    np.testing.assert_allclose(flow.numpy(), wanted.numpy(), atol=0.05)
 
 
 def test_components_shuffles_and_segments():

@@ -10,8 +10,8 @@ from brainvis.motion import decode
 from brainvis.motion.files import DecodedFlow
 from brainvis.motion.stage import decode_flow
 
-SMALL = {"epochs": 12, "width": 16, "hidden": 16, "codewords": 12, "cells": 32, "batch": 8}
-SMALL |= {"components": 20, "blocks": 1, "dropout": 0.0}
+SMALL = {"epochs": 12, "width": 32, "hidden": 32, "codewords": 16, "cells": 48, "batch": 8}
+SMALL |= {"components": 20, "blocks": 1, "dropout": 0.0, "rate": 5e-3}
 
 
 def run(paths, out, method, **settings):
