@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -109,7 +110,7 @@ def object_shares(
         x, y = patches[rows, cells].reshape(-1, patches.shape[2]), covered[rows, cells].ravel()
         if y.all() or not y.any():
             return np.full((len(shown), size, size), float(y[0]), dtype=np.float32)
-        model = MLPClassifier(
+        model: Any = MLPClassifier(  # annotated too narrowly to be checked
             _HIDDEN, alpha=1.0, batch_size=256, max_iter=_PASSES, random_state=seed % 2**32
         )
         with warnings.catch_warnings():
