@@ -110,8 +110,12 @@ def object_shares(
         x, y = patches[rows, cells].reshape(-1, patches.shape[2]), covered[rows, cells].ravel()
         if y.all() or not y.any():
             return np.full((len(shown), size, size), float(y[0]), dtype=np.float32)
-        model: Any = MLPClassifier(  # annotated too narrowly to be checked
-            _HIDDEN, alpha=1.0, batch_size=256, max_iter=_PASSES, random_state=seed % 2**32
+        model: Any = MLPClassifier(
+            _HIDDEN,
+            alpha=1.0,
+            batch_size=256,  # pyright: ignore[reportArgumentType]
+            max_iter=_PASSES,
+            random_state=seed % 2**32,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # few passes on purpose
