@@ -57,8 +57,8 @@ class ShapeProtocol:
     cells: int = 64
     views: int = 6
     view_size: int = 64
-    null_items: int = 16
-    transport_null_items: int = 8
+    null_items: int = 8
+    transport_null_items: int = 4
     seed: int = 0
 
 
