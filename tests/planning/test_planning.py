@@ -124,7 +124,8 @@ def test_low_level_spaces_have_the_length_that_is_planned(demo, kind):
     run = RunConfig.model_validate({**demo.model_dump(), "features": {"it": {"kind": kind}},
                                     "decoders": {}, "feature_decoders": {}, "encoders": None,
                                     "interaction": {}, "generators": {}, "low_level": {},
-                                    "evaluate": {}, "report": {}})  # fmt: skip
+                                    "motion": None, "animators": {}, "objects": None,
+                                    "few_trials": {}, "evaluate": {}, "report": {}})  # fmt: skip
     given = run.features["it"].model_dump()
     folder = find_checkpoint(given.pop("folder"))
     extractor = make_extractor(given.pop("kind"), folder=folder, **given)
