@@ -190,7 +190,7 @@ def tubes(config: Any, count: int, masked: float, generator: torch.Generator) ->
 
     patches = (config.image_size // config.patch_size) ** 2
     order = torch.rand(count, patches, generator=generator).argsort(dim=1)
-    hidden = order < max(1, round(masked * patches))
+    hidden = order < min(patches - 1, max(1, round(masked * patches)))
     return hidden.repeat(1, config.num_frames // config.tubelet_size)
 
 

@@ -116,14 +116,14 @@ def test_an_empty_mask_and_missing_flow_are_refused(tmp_path):
     names = pd.DataFrame({"stimulus_id": ["a"]})
     write_stimuli(
         tmp_path / "plain.h5",
-        np.zeros((1, 8, 8, 3), np.uint8),
+        np.zeros((1, 16, 16, 3), np.uint8),
         names,
         dataset="x",
         kind="simulated",
     )
     with pytest.raises(BrainvisError, match="clips"):
         make_targets(tmp_path / "plain.h5", tmp_path / "out.h5")
-    add_clips(tmp_path / "plain.h5", clips=np.zeros((1, 4, 8, 8, 3), np.uint8))
+    add_clips(tmp_path / "plain.h5", clips=np.zeros((1, 4, 16, 16, 3), np.uint8))
     with pytest.raises(BrainvisError, match="no exact flow"):
         make_targets(tmp_path / "plain.h5", tmp_path / "out.h5")
     make_targets(tmp_path / "plain.h5", tmp_path / "out.h5", estimator="dis", size=8)
