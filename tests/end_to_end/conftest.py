@@ -13,9 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "objects3d"))
-from tiny_object_generators import write_shape_prior
-
 TINY = {
     "run": "tiny",
     "seed": 3,
@@ -29,7 +26,6 @@ TINY = {
         "pixels": {"kind": "pixels", "size": 8},
         "image-text": {"kind": "open-clip"},
         "latents": {"kind": "latents"},
-        "motion": {"kind": "motion-energy"},
     },
     "decoders": {
         "ridge-pixels": {"method": "ridge_pixels"},
@@ -38,12 +34,9 @@ TINY = {
     "feature_decoders": {
         "ridge-tokens": {"method": "ridge_features", "features": "image-text", "tokens": True},
         "ridge-latents": {"method": "ridge_features", "features": "latents"},
-        "ridge-vectors": {"method": "ridge_features", "features": "pixels"},
     },
     "low_level": {"ridge-low": {"decoded": "ridge-latents"}},
-    "generators": {
-        "ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3, "samples": 2}
-    },
+    "generators": {"ridge-fused": {"tokens": "ridge-tokens", "start": "ridge-low", "steps": 3}},
     "encoders": {
         "backbone": ["pixels"],
         "contexts": [5, 10],
@@ -58,41 +51,6 @@ TINY = {
     "clusters": {"count": 16},
     "interaction": {
         "brain-it": {"spaces": ["pixels"], "width": 8, "heads": 2, "hidden": 16, "epochs": 2}
-    },
-    "few_trials": {"shares": [8, 4]},
-    "motion": {
-        "movie": {"showings": 4, "clips_per_segment": 10, "repeats": 2, "test_repeats": 2},
-        "decoders": {
-            "codebook": {
-                **{"method": "codebook", "features": "image-text", "validation": 0.4},
-                **{"epochs": 1, "width": 8, "hidden": 16, "blocks": 1, "codewords": 5},
-            },
-            "ridge": {"method": "ridge"},
-            "zero": {"method": "zero"},
-        },
-        "encoding": {
-            **{"image": "pixels", "video": ["motion"], "folds": 2, "draws": 3},
-            **{"samples": 20, "permutations": 20},
-        },
-        "score": {"frames": "image-text", "null_items": 4},
-    },
-    "animators": {
-        "flow-clip": {"kind": "splat", "flow": "codebook", "frames": 4},
-        "still": {"kind": "static", "frames": 4},
-        "decoded-clip": {
-            **{"kind": "splat", "flow": "codebook", "first": "ridge-pixels", "frames": 4},
-        },
-    },
-    "objects": {
-        "generator": "foundation/tiny-shape",
-        "methods": {
-            "ridge-object": {
-                **{"kind": "decoded", "vectors": "ridge-tokens", "appearance": "ridge-pixels"},
-            },
-            "mean-shape": {"kind": "mean-shape"},
-            "nearest-shape": {"kind": "nearest-training", "vectors": "ridge-tokens"},
-        },
-        "lesions": {"objects": 4, "folds": 2, "regions": ["V1", "hV4", "LOC"]},
     },
     "evaluate": {"features": ["pixels"], "bootstrap": 200, "permutations": 200},
     "report": {"title": "tiny test run"},
@@ -155,9 +113,6 @@ def finished(tmp_path_factory, repository) -> Workflow:
     """The tiny run, complete. Do not change it; use `workflow`."""
     folder = tmp_path_factory.mktemp("finished")
     copy_code(repository, folder / "code")
-    shape = folder / "code/data/foundation/tiny-shape"
-    shape.mkdir()
-    write_shape_prior(shape, pooled=128, appearance=192)
     made = Workflow(folder)
     made.write(TINY)
     made.snakemake()

@@ -18,8 +18,6 @@ def tree(workflow, settings, monkeypatch):
     dataset = {"name": "bids", "folder": "bids", "label": "simulated-tree", "simulated": True}
     settings |= {"run": "tree", "dataset": {**dataset, "subjects": ["01"], "image_size": 64}}
     settings |= {"encoders": None, "interaction": {}}  # they take two subjects
-    settings |= {"few_trials": {}, "motion": None, "animators": {}, "objects": None}
-    settings["generators"]["ridge-fused"].pop("samples")
     return settings
 
 

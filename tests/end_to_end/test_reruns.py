@@ -18,6 +18,8 @@ def test_a_decoder_setting_reruns_that_decoder_and_what_follows(workflow, settin
     assert workflow.planned() == {
         "decode": subjects,
         "image_features": subjects,
+        "encode_predict": subjects,
+        "brain": 1,
         "metrics": 1,
         "report": 1,
     }
@@ -29,6 +31,8 @@ def test_a_setting_of_the_generator_reruns_no_decoder(workflow, settings):
     assert workflow.planned() == {
         "generate_images": 2,
         "image_features": 2,
+        "encode_predict": 2,
+        "brain": 1,
         "metrics": 1,
         "report": 1,
     }
@@ -37,7 +41,7 @@ def test_a_setting_of_the_generator_reruns_no_decoder(workflow, settings):
 def test_an_evaluation_setting_reruns_evaluation_only(workflow, settings):
     settings["evaluate"]["bootstrap"] = 300
     workflow.write(settings)
-    assert workflow.planned() == {"metrics": 1, "retrieval": 1, "report": 1}
+    assert workflow.planned() == {"metrics": 1, "retrieval": 1, "brain": 1, "report": 1}
 
 
 @pytest.mark.parametrize(
