@@ -56,7 +56,8 @@ def test_the_workflow_tunes_decodes_and_draws_and_the_plan_counts_the_same_jobs(
     commands = [line for line in done.stdout.splitlines() if "brainvis " in line]
     tuning = [line for line in commands if "generate joint" in line]
     assert len(tuning) == 1
-    drawn = [line for line in commands if "--method tuned-fused" in line]
+    images = [line for line in commands if "generate images" in line]
+    drawn = [line for line in images if "--method tuned-fused" in line]
     assert len(drawn) == 2 and all("model-tuned_generator" in line for line in drawn)
     moved = [line for line in commands if "interaction transfer" in line]
     assert len(moved) == 2 and all("--model brain-it " in line for line in moved)
