@@ -8,6 +8,7 @@ because the pipeline's own mesh decoder fails where the field has no surface.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class _FromTokens(ShapEImg2ImgPipeline):
         return torch.cat([*both, self.injected])  # (1 or 2, tokens, width)
 
 
-class _ShapE:
+class _ShapE(ABC):
     """Shared course of both; see `brainvis.objects3d.base.ObjectGenerator`.
 
     Parameters
@@ -85,8 +86,9 @@ class _ShapE:
         ]
         self.name = model_name(folder, weights)
 
+    @abstractmethod
     def _pipeline(self, prior: Any, scheduler: Any) -> Any:
-        raise NotImplementedError
+        """The diffusers pipeline of these parts."""
 
     def _check(self, prior: Any) -> None:
         """Refuse a prior that the card or the renderer does not fit."""
@@ -134,8 +136,9 @@ class _ShapE:
     def _condition(self, tokens: Tensor) -> Tensor:
         return tokens
 
+    @abstractmethod
     def _asked(self) -> Any:
-        raise NotImplementedError
+        """What the pipeline is called with in place of a prompt or picture."""
 
     def _mesh(self, latents: Tensor) -> ColoredMesh:
         """Surface of the field that latents (1, n, d) describe."""
