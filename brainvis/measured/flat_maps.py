@@ -12,7 +12,7 @@ from brainvis.artifacts import files
 from brainvis.datasets.fmri_shape import MASK, read_maps, read_mask, shown_objects, standardised
 from brainvis.encoding.dissociation import interval
 from brainvis.measured.results import SECTION, Result, figure_name, row
-from brainvis.report.results import commit
+from brainvis.report.markdown import commit
 from brainvis.report.style import MAP, canvas, plain, png
 
 KNOWN = {"within": 0.95, "between": 0.68}  # linear baseline on the same files

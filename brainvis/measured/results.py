@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainvis.artifacts import files
-from brainvis.report.results import markdown
+from brainvis.report.markdown import markdown
 
 COLUMNS = ("quantity", "value", "low", "high", "p", "beside")
 SECTION, SUMMARY = "section.md", "summary"

@@ -12,7 +12,7 @@ from brainvis.measured.areas import analyse_areas
 from brainvis.measured.digits import analyse_digits
 from brainvis.measured.prf_patch import analyse_prf
 from brainvis.measured.results import SECTION, figure_name, write
-from brainvis.report.results import commit
+from brainvis.report.markdown import commit
 
 NAMES = ("digits", "prf", "areas")  # in the order of the page
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +15,11 @@ from brainvis.evaluate.brain_stage import CEILING, SEEN, describe_groups
 from brainvis.evaluate.summary import ALL
 from brainvis.paths import Layout
 from brainvis.report.context import where
+from brainvis.report.markdown import commit, markdown, score_matrix
 from brainvis.report.objects import read_objects
 from brainvis.report.sections.budgets import text_rows
 from brainvis.report.sections.categories import by_category
+from brainvis.report.sections.objects import markdown_parts
 
 _TABLES = {
     "classification": "Categories, one run left out at a time",
@@ -130,8 +131,6 @@ def _brain(table: pd.DataFrame) -> list[str]:
 
 def _objects(layout: Layout, made: list[Path]) -> list[str]:
     """Decoded objects, and regions told from them."""
-    from brainvis.report.sections.objects import markdown_parts  # which writes tables as here
-
     folder = Path(layout.shape_latents).parent
     diagnosis, signs = (sorted(folder.glob(f"sub-*_{part}.csv")) for part in ("diagnosis", "signs"))
     return markdown_parts(read_objects(*made, diagnosis=diagnosis, signs=signs))
@@ -203,38 +202,9 @@ def _texts(row: dict) -> list[str]:
     return [f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()]
 
 
-def commit() -> str:
-    """Commit of the checkout that made the page, with a mark where files were changed."""
-    run = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(run, capture_output=True, text=True, cwd=Path(__file__).parent)
-    return done.stdout.strip() or "not a checkout"
-
-
 def _headline(config: dict, rows: pd.DataFrame) -> str:
     named = config["report"]["method"]
     return named or str(rows.loc[~rows["baseline"].astype(bool), "method"].iloc[0])
-
-
-def score_matrix(part: pd.DataFrame) -> str:
-    """Summary rows of one split and modality: methods by metrics, and chance (Markdown)."""
-    methods, metrics = part["method"].unique(), part["metric"].unique()
-    lines = [["method", *metrics]]
-    for method in methods:
-        own = where(part, method=method).set_index("metric")
-        label = (
-            f"{method} (baseline)" if bool(own["baseline"].to_numpy().any()) else f"**{method}**"
-        )
-        lines.append([label, *(_score(own, metric) for metric in metrics)])
-    chance = [where(part, metric=metric)["chance"].mean() for metric in metrics]
-    lines.append(["chance", *(f"{value:.3f}" for value in chance)])
-    return markdown(lines)
-
-
-def _score(own: pd.DataFrame, metric: str) -> str:
-    if metric not in own.index:
-        return "–"
-    row = own.loc[metric]
-    return f"{row['mean']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
 
 
 def _categories(scores: pd.DataFrame, categories: dict[str, str], method: str) -> str:
@@ -245,9 +215,3 @@ def _categories(scores: pd.DataFrame, categories: dict[str, str], method: str) -
         start = [str(row[name]) for name in ("split", "category", "n", "metric")]
         lines.append([*start, f"{row['mean']:.3f}", between])
     return markdown(lines)
-
-
-def markdown(lines: list[list[str]]) -> str:
-    """Rows as a Markdown table, the first as its head."""
-    head, *body = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([head, "|" + "---|" * len(lines[0]), *body])

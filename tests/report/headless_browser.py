@@ -32,17 +32,27 @@ class Browser:
         command = f"exec {chromium()} {FLAGS} --window-size={size[0]},{size[1]} --user-data-dir="
         command += f"{folder} 3<&{to_browser} 4>&{from_browser}"
         self._process = subprocess.Popen(
-            ["sh", "-c", command], pass_fds=(to_browser, from_browser),
+            ["bash", "-c", command], pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": str(folder)},
         )  # fmt: skip
         os.close(to_browser), os.close(from_browser)
         self._left, self._number, self.errors, self.requests = b"", 0, [], []
-        targets = self.call("Target.getTargets")["targetInfos"]
-        page = next(one["targetId"] for one in targets if one["type"] == "page")
-        attached = self.call("Target.attachToTarget", targetId=page, flatten=True)
+        attached = self.call("Target.attachToTarget", targetId=self._page(), flatten=True)
         self.session = attached["sessionId"]
         self._listen(self.session)
+
+    def _page(self):
+        """Its first page, which a starting browser may not have yet."""
+        for _ in range(100):
+            try:
+                targets = self.call("Target.getTargets")["targetInfos"]
+            except (EOFError, BrokenPipeError) as error:
+                pytest.skip(f"Chromium does not start on this machine ({error})")
+            if pages := [one["targetId"] for one in targets if one["type"] == "page"]:
+                return pages[0]
+            time.sleep(0.1)
+        raise TimeoutError("Chromium opened no page")
 
     def _listen(self, session):
         follow = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True}
@@ -61,7 +71,9 @@ class Browser:
         while b"\0" not in self._left:
             if not select.select([self._in], [], [], max(until - time.monotonic(), 0))[0]:
                 return None
-            self._left += os.read(self._in, 1 << 20)
+            if not (read := os.read(self._in, 1 << 20)):
+                raise EOFError(f"Chromium ended with status {self._process.wait(15)}")
+            self._left += read
         line, self._left = self._left.split(b"\0", 1)
         message = json.loads(line)
         params, method = message.get("params", {}), message.get("method")

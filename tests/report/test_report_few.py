@@ -7,7 +7,7 @@ import pytest
 from brainvis.evaluate.brain_stage import CEILING, SEEN
 from brainvis.evaluate.budgets import COLUMNS, METHODS
 from brainvis.report.context import Choices, Context
-from brainvis.report.results import markdown
+from brainvis.report.markdown import markdown
 from brainvis.report.section import Table, Text
 from brainvis.report.sections import brain, budgets
 from brainvis.report.style import png

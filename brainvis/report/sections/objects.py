@@ -19,8 +19,8 @@ from brainvis.report.choose import best_median_worst
 from brainvis.report.context import Context, decoders_first, records, where
 from brainvis.report.figures.objects import confusion_matrix
 from brainvis.report.figures.scores import score_panels
+from brainvis.report.markdown import markdown, score_matrix
 from brainvis.report.objects import DIAGNOSIS_COLUMNS, ObjectResults
-from brainvis.report.results import markdown, score_matrix
 from brainvis.report.section import Animation, Cell, Part, Picture, Section, Table, Text, Viewer
 from brainvis.report.sections.differences import difference_parts
 from brainvis.report.sections.scores import details_table, matrix_table
