@@ -114,6 +114,11 @@ class Decoder(Learning):
     features: Name | None = Field(
         default=None, description="Feature space of `nearest_training`; pixel components if null."
     )
+    levels: bool = Field(
+        default=False,
+        description="Let `bayesian_mixture` stretch its images between a black and a white level "
+        "that inner validation chooses by absolute error; for images mostly black or white.",
+    )
 
 
 class FeatureDecoder(Learning):

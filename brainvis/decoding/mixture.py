@@ -11,6 +11,9 @@ images as in Nishimoto et al. 2011 (Curr Biol 21). With the likelihood
 posterior mean :math:`P (b + \sqrt{1-h^2}\, c_k / h^2)` and an evidence in closed form. Evidences
 are raised to a power, since estimated noise makes them too sure. Bandwidth, power and the shrinkage
 of the noise are chosen by cross-validation inside the training set.
+
+A posterior mean is grey where it is unsure. Where the targets are mostly black or white, a stretch
+between two levels, chosen the same way by absolute error, takes the grey out of the background.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from brainvis.decoding.protocol import inner_folds
 SHRINKAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 BANDWIDTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 POWERS = (0.01, 0.03, 0.1, 0.3, 1.0)
+LEVELS = tuple(product((0.0, 0.05, 0.1), (1.0, 0.9, 0.8)))  # further apart they lose faint strokes
 
 
 def mixture_means(
@@ -77,6 +81,8 @@ class BayesianMixture:
         Components of `pool`; by default made from the training targets.
     pool : ndarray, (k, p), optional
         Images that are no stimuli; training targets are added to them.
+    levels : bool
+        Stretch images between a black and a white level; needs `bounds`.
     explained, voxels, bounds, folds, seed
         See `brainvis.decoding.bayesian.BayesianLinear`.
     """
@@ -88,13 +94,15 @@ class BayesianMixture:
     bounds: tuple[float, float] | None = None
     folds: int = 5
     seed: int = 0
+    levels: bool = False
 
     def fit(
         self, responses: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None
     ) -> Self:
         """Learn all parameters from training rows; see `protocol.Decoder.fit`.
 
-        Chosen is what gives inner validation rows the highest mean correlation with their targets.
+        Chosen is what gives inner validation rows the highest mean correlation with their targets,
+        then, given that, the levels with the lowest absolute error.
         """
         groups = np.arange(len(targets)) if groups is None else groups
         choices = list(product(SHRINKAGES, BANDWIDTHS, POWERS))
@@ -107,13 +115,39 @@ class BayesianMixture:
                 for image in self._images(responses[held_out], shrinkage, BANDWIDTHS, POWERS)
             ]
         self.shrinkage, self.bandwidth, self.power = choices[int(score.argmax())]
+        self.black, self.white = (
+            self._best_levels(responses, targets, groups) if self.levels else (0.0, 1.0)
+        )
         self._learn(responses, targets, groups)
         return self
 
     def predict(self, responses: np.ndarray) -> np.ndarray:
-        """Posterior mean targets, (m, v) -> (m, p) float32."""
+        """Posterior mean targets between the levels, (m, v) -> (m, p) float32."""
+        return self._stretched(self._means(responses), self.black, self.white).astype(np.float32)
+
+    def _means(self, responses: np.ndarray) -> np.ndarray:
         (images,) = self._images(responses, self.shrinkage, (self.bandwidth,), (self.power,))
-        return images.astype(np.float32)
+        return images
+
+    def _best_levels(
+        self, responses: np.ndarray, targets: np.ndarray, groups: np.ndarray
+    ) -> tuple[float, float]:
+        error = np.zeros(len(LEVELS))
+        for train, held_out in inner_folds(groups, self.folds, self.seed):
+            self._learn(responses[train], targets[train], groups[train])
+            images = self._means(responses[held_out])
+            error += [
+                np.abs(self._stretched(images, *pair) - targets[held_out]).sum() for pair in LEVELS
+            ]
+        return LEVELS[int(error.argmin())]
+
+    def _stretched(self, images: np.ndarray, black: float, white: float) -> np.ndarray:
+        """Images with these levels, as shares of the bounds, moved to the bounds."""
+        if self.bounds is None or (black, white) == (0.0, 1.0):
+            return images
+        low, high = self.bounds
+        shares = ((images - low) / (high - low) - black) / (white - black)
+        return low + (high - low) * np.clip(shares, 0, 1)
 
     def _learn(self, responses: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> None:
         latent = self.prior or Latent.fit(targets, self.explained)

@@ -45,6 +45,8 @@ class Settings:
         Drives inner folds, shuffles and draws.
     prior : Latent or None, and pool : ndarray or None
         Principal components of prior images and the images themselves, (k, p).
+    levels : bool
+        Whether "bayesian_mixture" learns black and white levels.
     features : ndarray or None
         Features of the training rows, for "nearest_training".
     """
@@ -54,6 +56,7 @@ class Settings:
     explained: float = 0.99
     inner_folds: int = 5
     seed: int = 0
+    levels: bool = False
     prior: Latent | None = field(default=None, repr=False)
     pool: np.ndarray | None = field(default=None, repr=False)
     features: np.ndarray | None = field(default=None, repr=False)
@@ -76,7 +79,7 @@ def image_decoder(method: str, settings: Settings) -> Decoder:
         case "bayesian_mixture":
             return BayesianMixture(
                 prior=settings.prior, pool=settings.pool, explained=settings.explained,
-                bounds=(0.0, 1.0), **options,
+                bounds=(0.0, 1.0), levels=settings.levels, **options,
             )  # fmt: skip
         case "ridge_pixels":
             return Ridge(bounds=(0.0, 1.0), **options)

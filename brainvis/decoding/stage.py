@@ -39,6 +39,7 @@ def decode(
     voxels: int | None = None,
     explained: float = 0.99,
     inner_folds: int = 5,
+    levels: bool = False,
     seed: int = 0,
 ) -> None:
     """Reconstruct the test stimuli of every fold and write a `Reconstructions` file.
@@ -77,6 +78,8 @@ def decode(
         Share of variance that principal components keep.
     inner_folds : int
         Folds of the inner cross-validation.
+    levels : bool
+        Stretch images of "bayesian_mixture" between levels learned in training stimuli.
     seed : int
         Drives inner folds, shuffles and draws.
 
@@ -90,7 +93,7 @@ def decode(
     folds = _folds(split, shown.ids)
     _check_settings(trials, explained, inner_folds, voxels)
     pool = None if prior is None else _prior_vectors(prior, shown)
-    settings = Settings(base, voxels, explained, inner_folds, seed, pool=pool)
+    settings = Settings(base, voxels, explained, inner_folds, seed, levels, pool=pool)
     if pool is not None and {method, base} & {"bayesian_linear", "bayesian_mixture", "ridge_pca"}:
         settings = replace(settings, prior=Latent.fit(pool, explained))
     vectors = []

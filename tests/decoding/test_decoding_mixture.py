@@ -69,3 +69,18 @@ def test_a_row_is_decoded_alike_in_any_company(world):
     decoder = BayesianMixture(pool=pool).fit(responses, seen)
     whole = decoder.predict(fresh)
     np.testing.assert_allclose(decoder.predict(fresh[3:4]), whole[3:4], atol=1e-5)
+
+
+def test_levels_take_the_grey_out_of_images_that_are_black_or_white(world):
+    rng = np.random.default_rng(5)
+    pool, (_, seen), (_, new) = world
+    pool, seen, new = ((images > 0.5).astype(float) for images in (pool, seen, new))
+    weights = rng.standard_normal((40, 80)) * 0.3
+    responses, fresh = (x @ weights + 2 * rng.standard_normal((len(x), 80)) for x in (seen, new))
+    options = {"prior": Latent.fit(pool, 0.99), "pool": pool, "bounds": (0.0, 1.0)}
+    plain = BayesianMixture(**options).fit(responses, seen)
+    levelled = BayesianMixture(**options, levels=True).fit(responses, seen)
+    assert (plain.black, plain.white) == (0, 1)
+    assert levelled.black > 0 and levelled.white < 1
+    errors = [np.abs(one.predict(fresh) - new).mean() for one in (levelled, plain)]
+    assert errors[0] < errors[1]
