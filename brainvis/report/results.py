@@ -179,16 +179,14 @@ def _encoders(table: pd.DataFrame) -> list[str]:
     for group, rows in where(table, roi="all").groupby("group", sort=False):
         lines = [["subject", "method", "images", "r / ceiling", "95 % interval"]]
         lines[0] += ["r", "explained / ceiling", "ceiling of r", "voxels"]
+        rows = rows.sort_values(["subject", "method", "images"])
         lines += [
-            [
-                *(str(row[name]) for name in ("subject", "method", "images")),
-                f"{row['r']:.3f}",
-                f"[{row['r_low']:.3f}, {row['r_high']:.3f}]",
-                *(f"{row[name]:.3f}" for name in ("raw_r", "explained", "ceiling")),
-                f"{row['voxels']:,}",
-            ]
-            for row in rows.sort_values(["subject", "method", "images"]).to_dict("records")
+            _encoder(row, f"[{row['r_low']:.3f}, {row['r_high']:.3f}]")
+            for row in rows.to_dict("records")
         ]
+        if rows["subject"].nunique() > 1:
+            means = rows.groupby(["method", "images"], as_index=False).mean(numeric_only=True)
+            lines += [_encoder(row, "–") for row in means.assign(subject="mean of all").to_dict("records")]
         limit = float(rows["threshold"].iloc[0])
         parts += [
             f"## Encoding, {group} subjects: correlation on test stimuli over the noise ceiling",
@@ -196,6 +194,12 @@ def _encoders(table: pd.DataFrame) -> list[str]:
             markdown(lines),
         ]
     return parts
+
+
+def _encoder(row: dict, interval: str) -> list[str]:
+    start = [str(row[name]) for name in ("subject", "method", "images")]
+    numbers = (f"{row[name]:.3f}" for name in ("raw_r", "explained", "ceiling"))
+    return [*start, f"{row['r']:.3f}", interval, *numbers, f"{row['voxels']:,.0f}"]
 
 
 def _texts(row: dict) -> list[str]:
