@@ -44,7 +44,7 @@ rule movie_decode:
     retries: RETRIES
     conda:
         "envs/brainvis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory(3000),
         runtime=120,
@@ -109,7 +109,7 @@ rule movie_encode:
     retries: RETRIES
     conda:
         "envs/brainvis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory(3000),
         runtime=120,

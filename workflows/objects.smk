@@ -47,7 +47,7 @@ rule objects_decode:
     retries: RETRIES
     conda:
         "envs/brainvis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory(3000),
         runtime=120,
@@ -89,7 +89,7 @@ rule objects_diagnose:
     retries: RETRIES
     conda:
         "envs/brainvis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory(3000),
         runtime=120,
