@@ -46,5 +46,5 @@ class MovieScore(Section):
         "temporal consistency of 0.",
     )  # fmt: skip
     null_items: int = Field(
-        default=20, ge=2, description="Clips in the permutation null of frame metrics."
+        default=8, ge=2, description="Clips in the permutation null of frame metrics."
     )

@@ -48,7 +48,7 @@ def hue_correlation(real: np.ndarray, made: np.ndarray) -> float:
 
     1 where hues are equal or all turned by one angle, 0 where either frame has one hue only.
     """
-    return float(np.mean([_circular(_hue(a), _hue(b)) for a, b in zip(real, made, strict=True)]))
+    return float((_unit_sines(real) * _unit_sines(made)).sum() / len(real))
 
 
 def hue_cosine_legacy(real: np.ndarray, made: np.ndarray) -> float:
@@ -56,12 +56,7 @@ def hue_cosine_legacy(real: np.ndarray, made: np.ndarray) -> float:
 
     Hue is not negative, so that unrelated frames score far above 0.
     """
-    cosines = []
-    for a, b in zip(real, made, strict=True):
-        first, second = (_hue(one).ravel() for one in (a, b))
-        norm = np.linalg.norm(first) * np.linalg.norm(second)
-        cosines.append(float(first @ second / norm) if norm > 0 else 0.0)
-    return float(np.mean(cosines))
+    return float((_unit_hues(real) * _unit_hues(made)).sum() / len(real))
 
 
 FRAME_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -90,10 +85,14 @@ def frame_scores(real: np.ndarray, made: np.ndarray) -> dict[str, np.ndarray]:
 def frame_pairs(real: np.ndarray, made: np.ndarray) -> dict[str, np.ndarray]:
     """Every frame metric of all pairs of clips, each (n, n): real in rows, made in columns."""
     _check(real, made)
-    return {
-        name: np.array([[measure(a, b) for b in made] for a in real])
-        for name, measure in FRAME_METRICS.items()
+    found = {
+        name: np.array([[FRAME_METRICS[name](a, b) for b in made] for a in real])
+        for name in ("frame_ssim", "frame_psnr")
     }
+    for name, unit in (("hue_correlation", _unit_sines), ("hue_cosine_legacy", _unit_hues)):
+        rows, columns = (np.stack([unit(one).ravel() for one in clips]) for clips in (real, made))
+        found[name] = rows @ columns.T / real.shape[1]  # each clip's hues are taken once
+    return found
 
 
 def matched(clips: np.ndarray, frames: int, height: int, width: int) -> np.ndarray:
@@ -114,15 +113,26 @@ def matched(clips: np.ndarray, frames: int, height: int, width: int) -> np.ndarr
     return sized.reshape(len(clips), frames, height, width, 3)
 
 
-def _hue(frame: np.ndarray) -> np.ndarray:
-    """Hue in radians, (height, width)."""
-    return cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)[..., 0] * _TURN
+def _hues(clip: np.ndarray) -> np.ndarray:
+    """Hue in radians, (frames, height * width)."""
+    return np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2HSV)[..., 0].ravel() for one in clip]) * _TURN
 
 
-def _circular(first: np.ndarray, second: np.ndarray) -> float:
-    a, b = (np.sin(one - np.angle(np.exp(1j * one).mean())) for one in (first, second))
-    norm = np.sqrt(np.square(a).sum() * np.square(b).sum())
-    return float((a * b).sum() / norm) if norm > 1e-9 else 0.0
+def _unit_hues(clip: np.ndarray) -> np.ndarray:
+    """Hue planes of length one, (frames, height * width); zeros stay zeros."""
+    return _unit(_hues(clip))
+
+
+def _unit_sines(clip: np.ndarray) -> np.ndarray:
+    """Sines of hue around the frame's mean hue, of length one; zeros where there is one hue."""
+    hues = _hues(clip)
+    mean = np.angle(np.exp(1j * hues).mean(axis=1, keepdims=True))
+    return _unit(np.sin(hues - mean))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norm > 1e-6, rows / np.maximum(norm, 1e-6), 0.0)
 
 
 def _check(real: np.ndarray, made: np.ndarray) -> None:

@@ -186,7 +186,9 @@ def _encoders(table: pd.DataFrame) -> list[str]:
         ]
         if rows["subject"].nunique() > 1:
             means = rows.groupby(["method", "images"], as_index=False).mean(numeric_only=True)
-            lines += [_encoder(row, "–") for row in means.assign(subject="mean of all").to_dict("records")]
+            lines += [
+                _encoder(row, "–") for row in means.assign(subject="mean of all").to_dict("records")
+            ]
         limit = float(rows["threshold"].iloc[0])
         parts += [
             f"## Encoding, {group} subjects: correlation on test stimuli over the noise ceiling",
