@@ -11,6 +11,7 @@ from brainvis.animation.paths import flow_of_steps
 from brainvis.animation.wheel import flow_colours, legend
 
 _GAP, _LINE, _TEXT = 4, 15, 11  # pixels between panels, of a line of text, of its letters
+_COLUMNS = 5  # panels side by side; more would be too small on a page
 _INK, _PAPER, _SIMULATED = (30, 34, 40), (255, 255, 255), (178, 84, 0)
 
 
@@ -18,7 +19,7 @@ def side_by_side(
     clips: dict[str, np.ndarray], flows: dict[str, np.ndarray], fastest: float, words: str,
     *, side: int = 128, simulated: bool = False,
 ) -> np.ndarray:  # fmt: skip
-    """A film of clips in one row and of flow, as colour, in the row below.
+    """A film of clips and, in the rows below them, of flow as colour.
 
     Parameters
     ----------
@@ -48,9 +49,13 @@ def side_by_side(
     wheel = np.full((frames, side, side, 3), _PAPER, np.uint8)
     wheel[:, : side // 2, : side // 2] = legend(side // 2)
     lower.append(_labelled(wheel, "colour of motion"))
-    body = np.concatenate(
-        [_row(row, max(len(upper), len(lower))) for row in (upper, lower)], axis=1
-    )
+    columns = min(_COLUMNS, max(len(upper), len(lower)))
+    rows = [
+        panels[at : at + columns]
+        for panels in (upper, lower)
+        for at in range(0, len(panels), columns)
+    ]
+    body = np.concatenate([_row(row, columns) for row in rows], axis=1)
     head = np.full((frames, _LINE + 2, body.shape[2], 3), _PAPER, np.uint8)
     title = ("simulated  ·  " if simulated else "") + words
     head[:] = _written(head[0], title, _SIMULATED if simulated else _INK)

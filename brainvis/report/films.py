@@ -47,7 +47,7 @@ def show_clips(
     targets : Path
         True flow.
     flows : sequence of Path
-        Decoded flow; the first ranks the clips, see `choice.choose`.
+        Decoded flow; the first ranks the clips, see `choice.choose`. Its subject alone is shown.
     clips : sequence of Path
         `Clips` files.
     out : Path
@@ -63,21 +63,20 @@ def show_clips(
     """
     if not flows:
         raise BrainvisError("needs decoded flow to choose clips by", field="flow", found="none")
-    source, decoded = Stimuli.open(stimuli), _named([_Decoded.open(path) for path in flows])
-    made = _named([_Made(Clips.open(path)) for path in clips])
-    first = next(iter(decoded.values()))
+    source, given = Stimuli.open(stimuli), [_Decoded.open(path) for path in flows]
+    first = given[0]
+    decoded = _named(given, first.subject)
+    made = _named([_Made(Clips.open(path)) for path in clips], first.subject)
     ids = first.ids
     with hdf5.opened(targets, schema=_TARGETS) as file:
         rows = row_numbers(hdf5.get(file, "ids"), ids, targets)
     true, mask = (read_rows(targets, name, rows, schema=_TARGETS) for name in ("flow", "mask"))
-    shown, rule = choose(
-        true, first.flow(ids), mask, method=next(iter(decoded)), seed=seed, drawn=drawn
-    )
+    shown, rule = choose(true, first.flow(ids), mask, method=first.method, seed=seed, drawn=drawn)
     out.mkdir(parents=True, exist_ok=True)
     captions, listed = [], []
     for one in shown:
         chosen = ids[one.row : one.row + 1]
-        written = _Clip(source, chosen, true[one.row], decoded, made).write(out, one)
+        written = _Clip(source, chosen, true[one.row], decoded, made, first.subject).write(out, one)
         captions += written
         stem = written[0][0].rsplit(".", 1)[0]
         listed.append(
@@ -138,16 +137,16 @@ class _Made:
 _File = TypeVar("_File", _Decoded, _Made)
 
 
-def _named(given: list[_File]) -> dict[str, _File]:
-    """Files by method, and by subject too where there are several subjects."""
-    several = len({one.subject for one in given}) > 1
-    names = [f"sub-{one.subject} {one.method}" if several else one.method for one in given]
-    for name, one in zip(names, given, strict=True):
-        if names.count(name) > 1:
+def _named(given: list[_File], subject: str) -> dict[str, _File]:
+    """Files of one subject by method."""
+    own = [one for one in given if one.subject == subject]
+    names = [one.method for one in own]
+    for one in own:
+        if names.count(one.method) > 1:
             raise BrainvisError(
-                "two files of one method", file=one.path, field="method", found=name
+                "two files of one method", file=one.path, field="method", found=one.method
             )
-    return dict(zip(names, given, strict=True))
+    return dict(zip(names, own, strict=True))
 
 
 class _Clip:
@@ -160,9 +159,10 @@ class _Clip:
         true: np.ndarray,
         decoded: dict[str, _Decoded],
         made: dict[str, _Made],
+        subject: str,
     ) -> None:
         row = source.rows(chosen)
-        self._id, self._kind = str(chosen[0]), source.kind
+        self._id, self._kind, self._subject = str(chosen[0]), source.kind, subject
         self._caption = str(source.table["caption"].iloc[row[0]])
         self._fps = float(np.asarray(source.attributes.get("fps", 8)))
         self._clips = {"true clip": source.read("clips", row)[0]}
@@ -190,13 +190,14 @@ class _Clip:
         write_mp4(out / f"{stem}.mp4", film, self._fps)
         write_gif(out / f"{stem}.gif", film, self._fps)
         image = self._clips["true clip"][0]
-        figure = flow_arrows(image, self._flows, fastest, title, kind=self._kind)
+        figure = flow_arrows(image, self._flows, fastest, kind=self._kind)
         files.write_bytes(out / f"{stem}.png", png(figure))
         grid = self._flows["true flow"].shape[1]
         speed = f"Full colour is {fastest:.2f} px of the {grid} grid per step"
         about = (
             f"{'Simulated data. ' if simulated else ''}{self._id} ({self._caption}), {shown.role} "
-            f"by end-point error of the decoded flow, {shown.epe:.2f} px."
+            f"by end-point error of the flow decoded from subject {self._subject}, "
+            f"{shown.epe:.2f} px."
         )
         return [
             (f"{stem}.mp4", f"{about} {self._words}. {speed}."),

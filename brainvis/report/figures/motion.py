@@ -12,7 +12,7 @@ _EVERY = 2  # cells between arrows
 
 
 def flow_arrows(
-    image: np.ndarray, flows: dict[str, np.ndarray], fastest: float, words: str, *, kind: str
+    image: np.ndarray, flows: dict[str, np.ndarray], fastest: float, *, kind: str
 ) -> Figure:
     """Arrows of true and decoded flow, a row for each, a column for each moment of the clip.
 
@@ -24,8 +24,6 @@ def flow_arrows(
         By their names; x right, y down.
     fastest : float
         Speed that is drawn as long as three cells.
-    words : str
-        Heading.
     kind : str
         "simulated" or "measured", written on the figure.
     """
@@ -38,7 +36,6 @@ def flow_arrows(
                 _arrows(panel, image, flow[moment], fastest)
         for moment, panel in enumerate(panels[0]):
             panel.set_title(f"part {moment + 1} of {moments}", fontsize=8)
-        figure.suptitle(plain(words, 34 * moments), fontsize=9)
     return figure
 
 

@@ -78,9 +78,8 @@ def subject_dots(summary: pd.DataFrame, metrics: Sequence[str], *, kind: str) ->
     """
     methods = list(dict.fromkeys(summary["method"]))
     subjects = sorted(set(summary["subject"]))
-    width = max(2.6, 0.5 * len(methods) + 0.9)
-    with canvas(width * len(metrics) + 1.2, 3.0, kind) as figure:
-        panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    with canvas(3.6 * len(metrics) + 1.8, max(2.0, 0.22 * len(methods) + 0.6), kind) as figure:
+        panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
         for panel, metric in zip(panels, metrics, strict=True):
             _subject_panel(panel, where(summary, metric=metric), methods, subjects, metric)
         handles = [
@@ -95,17 +94,17 @@ def _subject_panel(
     panel: Axes, rows: pd.DataFrame, methods: list[str], subjects: list[str], metric: str
 ) -> None:
     panel.set_title(plain(describe(metric).label, 30))
-    panel.grid(axis="y")
-    for x, method in enumerate(methods):
+    panel.grid(axis="x")
+    for y, method in enumerate(methods):
         own = where(rows, method=method)
-        panel.plot([x - 0.3, x + 0.3], [own["mean"].mean()] * 2, color=INK, linewidth=1.5)
-        panel.plot([x - 0.42, x + 0.42], [own["chance"].mean()] * 2, color=ORANGE, zorder=1)
+        panel.plot([own["mean"].mean()] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1.5)
+        panel.plot([own["chance"].mean()] * 2, [y - 0.42, y + 0.42], color=ORANGE, zorder=1)
         for row in records(own):
             number = subjects.index(row["subject"])
-            place = x + _spread(number, len(subjects))
-            panel.plot(place, row["mean"], _marker(number), color=_colour(number), markersize=6)
-    names = [plain(method, 18) for method in methods]
-    panel.set_xticks(range(len(methods)), names, rotation=35, ha="right")
+            place = y + _spread(number, len(subjects))
+            panel.plot(row["mean"], place, _marker(number), color=_colour(number), markersize=4)
+    panel.set_yticks(range(len(methods)), [plain(method) for method in methods])
+    panel.set_ylim(len(methods) - 0.5, -0.5)
 
 
 def _spread(number: int, count: int) -> float:
