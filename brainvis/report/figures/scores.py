@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ _LABELS = 1.7
 
 
 def score_panels(summary: pd.DataFrame, metrics: Sequence[str], *, kind: str) -> Figure:
-    """Mean and 95 % interval of every method, one panel per metric, with chance.
+    """Mean and 95 % interval of every method, one panel per metric (↓: lower is better), chance.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def score_panels(summary: pd.DataFrame, metrics: Sequence[str], *, kind: str) ->
     methods = list(dict.fromkeys(summary["method"]))
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
-    height = lines * (0.29 * len(methods) + 0.85) + 0.2
+    height = lines * (0.29 * len(methods) + 1.0) + 0.2
     with canvas(_PANEL * columns + _LABELS, height, kind) as figure:
         panels = figure.subplots(lines, columns, squeeze=False, sharey=True)
         for panel, metric in zip(panels.flat, metrics, strict=False):
@@ -45,8 +46,8 @@ def score_panels(summary: pd.DataFrame, metrics: Sequence[str], *, kind: str) ->
 
 def _score_panel(panel: Axes, rows: pd.DataFrame, methods: list[str], metric: str) -> None:
     described = describe(metric)
-    better = "" if described.higher_is_better else " (lower is better)"
-    panel.set_title(plain(described.label + better, 34))
+    better = "" if described.higher_is_better else " ↓"
+    panel.set_title("\n".join(wrap(plain(described.label + better, 54), 27)))
     panel.grid(axis="x")
     for row in records(rows):
         y, colour = methods.index(row["method"]), MUTED if row["baseline"] else BLUE
