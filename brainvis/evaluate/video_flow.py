@@ -41,10 +41,11 @@ def endpoint_errors(true: np.ndarray, made: np.ndarray, cells: np.ndarray) -> np
     """
     _check(true, made, cells)
     scores = np.full((len(true), len(made)), np.nan)
-    for i, chosen in enumerate(cells):
+    x, y = (made[..., axis].reshape(len(made), -1).astype(np.float64) for axis in (0, 1))
+    for i, chosen in enumerate(cells.reshape(len(cells), -1)):
         if chosen.any():
-            error = made[:, chosen].astype(np.float64) - true[i][chosen]  # (n, cells, 2)
-            scores[i] = np.linalg.norm(error, axis=-1).mean(axis=1)
+            right, down = true[i].reshape(-1, 2)[chosen].T
+            scores[i] = np.hypot(x[:, chosen] - right, y[:, chosen] - down).mean(axis=1)
     return scores
 
 
@@ -55,12 +56,10 @@ def direction_cosines(true: np.ndarray, made: np.ndarray, cells: np.ndarray) -> 
     """
     _check(true, made, cells)
     moving = cells & (np.linalg.norm(true.astype(np.float64), axis=-1) > MOVING)
-    scores = np.full((len(true), len(made)), np.nan)
-    for i, chosen in enumerate(moving):
-        if chosen.any():
-            towards = _unit(true[i][chosen].astype(np.float64))  # (cells, 2)
-            scores[i] = (_unit(made[:, chosen].astype(np.float64)) * towards).sum(-1).mean(1)
-    return scores
+    count = moving.sum(axis=(1, 2, 3))[:, None]
+    towards = np.where(moving[..., None], _unit(true.astype(np.float64)), 0)
+    rows, columns = (v.reshape(len(v), -1) for v in (towards, _unit(made.astype(np.float64))))
+    return np.where(count > 0, rows @ columns.T / np.maximum(count, 1), np.nan)
 
 
 def flow_pairs(true: np.ndarray, made: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
