@@ -184,8 +184,9 @@ def _encoders(table: pd.DataFrame) -> list[str]:
             _encoder(row, f"[{row['r_low']:.3f}, {row['r_high']:.3f}]")
             for row in rows.to_dict("records")
         ]
-        if rows["subject"].nunique() > 1:
-            means = rows.groupby(["method", "images"], as_index=False).mean(numeric_only=True)
+        if len(set(rows["subject"])) > 1:
+            groups = rows.groupby(["method", "images"], as_index=False)
+            means = pd.DataFrame(groups.mean(numeric_only=True))
             lines += [
                 _encoder(row, "–") for row in means.assign(subject="mean of all").to_dict("records")
             ]
