@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -43,7 +44,7 @@ def results_page(layout: Layout, config: dict) -> str:
     BrainvisError
         When the run has made no table yet.
     """
-    names = ("summary", "brain", "budgets", *_TABLES)
+    names = ("summary", "differences", "brain", "budgets", *_TABLES)
     paths = {name: Path(layout.metrics(name, ".csv")) for name in names}
     encoded = sorted(Path(layout.root / "metrics").glob("sub-*_encoders.csv"))
     video = Path(layout.metrics("video_summary", ".csv"))
@@ -72,6 +73,8 @@ def results_page(layout: Layout, config: dict) -> str:
     ]
     if paths["summary"].is_file():
         parts += _scores(layout, paths["summary"], config)
+    if paths["differences"].is_file():
+        parts += _differences(tables.read(paths["differences"]))
     if paths["budgets"].is_file():
         parts += _budgets(tables.read(paths["budgets"]))
     if paths["brain"].is_file():
@@ -106,6 +109,28 @@ def _scores(layout: Layout, summary: Path, config: dict) -> list[str]:
     method = _headline(config, rows)
     scores = tables.read(Path(layout.metrics("scores", ".parquet")))
     return [*parts, f"## By category, `{method}`", _categories(scores, category, method)]
+
+
+def _differences(table: pd.DataFrame) -> list[str]:
+    """Pairs of methods: on how many metrics the paired interval favours either."""
+    lines = [["method", "against", "metrics", "better", "undecided", "worse", "sums of ranks"]]
+    for _, rows in table.groupby(["method", "against"], sort=False):
+        sides = [
+            np.sign(row["low"]) * (np.sign(row["low"]) == np.sign(row["high"]))
+            * (1 if row["higher_is_better"] else -1)
+            for row in rows.to_dict("records")
+        ]  # fmt: skip
+        better, worse = sides.count(1), sides.count(-1)
+        counts = (len(rows), better, len(rows) - better - worse, worse)
+        ranks = f"{rows['rank_sum'].iloc[0]:g} against {rows['rank_sum_against'].iloc[0]:g}"
+        names = (str(rows[name].iloc[0]) for name in ("method", "against"))
+        lines.append([*names, *map(str, counts), ranks])
+    return [
+        "## Pairs of methods, stimulus by stimulus",
+        "Metrics whose 95 % interval of the paired difference lies on one side of 0; sums of ranks "
+        "over all metrics, lower is better.",
+        markdown(lines),
+    ]
 
 
 def _budgets(table: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ from brainvis.evaluate.brain_stage import CEILING, SEEN
 from brainvis.evaluate.budgets import COLUMNS, METHODS
 from brainvis.report.context import Choices, Context
 from brainvis.report.markdown import markdown
+from brainvis.report.results import _differences
 from brainvis.report.section import Table, Text
 from brainvis.report.sections import brain, budgets
 from brainvis.report.style import png
@@ -92,3 +93,11 @@ def test_figures_are_the_same_bytes_each_time(build):
     made = context(brain=brain_table(), budgets=budget_table())
     one, two = (next(p for p in build(made).parts if hasattr(p, "figure")) for _ in range(2))
     assert png(one.figure) == png(two.figure) and one.name in ("brain", "budgets")
+
+
+def test_pairs_are_counted_on_the_side_of_the_better_metric():
+    rows = [("r", True, 0.1, 0.3), ("mse", False, -0.3, -0.1), ("t", True, -0.2, 0.1)]
+    rows.append(("d", False, 0.1, 0.2))
+    table = pd.DataFrame(rows, columns=["metric", "higher_is_better", "low", "high"])
+    table = table.assign(method="a", against="b", rank_sum=5, rank_sum_against=7)
+    assert "| a | b | 4 | 2 | 1 | 1 | 5 against 7 |" in "\n".join(_differences(table))
