@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -115,16 +114,11 @@ def _differences(table: pd.DataFrame) -> list[str]:
     """Pairs of methods: on how many metrics the paired interval favours either."""
     lines = [["method", "against", "metrics", "better", "undecided", "worse", "sums of ranks"]]
     for _, rows in table.groupby(["method", "against"], sort=False):
-        sides = [
-            np.sign(row["low"]) * (np.sign(row["low"]) == np.sign(row["high"]))
-            * (1 if row["higher_is_better"] else -1)
-            for row in rows.to_dict("records")
-        ]  # fmt: skip
-        better, worse = sides.count(1), sides.count(-1)
+        pair = [str(rows[name].iloc[0]) for name in ("method", "against")]
+        better, worse = (list(rows["better"]).count(name) for name in pair)
         counts = (len(rows), better, len(rows) - better - worse, worse)
         ranks = f"{rows['rank_sum'].iloc[0]:g} against {rows['rank_sum_against'].iloc[0]:g}"
-        names = (str(rows[name].iloc[0]) for name in ("method", "against"))
-        lines.append([*names, *map(str, counts), ranks])
+        lines.append([*pair, *map(str, counts), ranks])
     return [
         "## Pairs of methods, stimulus by stimulus",
         "Metrics whose 95 % interval of the paired difference lies on one side of 0; sums of ranks "
