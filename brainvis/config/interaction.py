@@ -30,6 +30,11 @@ class Interaction(Section):
     heads: int = Field(default=4, ge=1, le=64, description="Attention heads; divides the width.")
     hidden: int = Field(default=512, ge=4, description="Width of the network on the latent code.")
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Dropout.")
+    readout: bool = Field(
+        default=True,
+        description="Read the latent code from all voxels next to the brain tokens; false for "
+        "tokens alone, as in the paper.",
+    )
     epochs: int = Field(default=20, ge=0, le=1000, description="Epochs, at most.")
     batch: int = Field(default=64, ge=1, description="Images in a step; lower it if memory ends.")
     share: float = Field(default=0.5, gt=0, le=1, description="Share of voxels in a step.")

@@ -41,6 +41,9 @@ class Sizes:
     expansion : int
         Width of feed-forward networks, in `width`.
     dropout : float
+    readout : bool
+        Whether the latent code is read next to the tokens; without it brain tokens alone carry what
+        the voxels say, as in the paper.
     """
 
     clusters: int
@@ -52,6 +55,7 @@ class Sizes:
     hidden: int = 512
     expansion: int = 2
     dropout: float = 0.1
+    readout: bool = True
 
 
 class BrainTokenizer(nn.Module):
@@ -248,7 +252,7 @@ class BrainInteraction(nn.Module):
                 found=f"{int(cluster.min())} to {int(cluster.max())}",
                 remedy=f"assign voxels to clusters 0 to {self.sizes.clusters - 1}",
             )
-        code = self.readout(activations, embeddings)  # (b, e)
+        code = self.latent(activations, embeddings)  # (b, e)
         tokens, hidden = self.tokenizer(activations, embeddings, cluster), self.code(code)
         queries = torch.cat([output.ask(hidden) for output in self._heads()], 1)  # (b, all, width)
         for block in self.blocks:
@@ -256,6 +260,12 @@ class BrainInteraction(nn.Module):
         parts = self.norm(queries).split([count for count, _ in self.sizes.outputs.values()], 1)
         found = zip(self.sizes.outputs, self._heads(), parts, strict=True)
         return {name: output(code, hidden, part) for name, output, part in found}
+
+    def latent(self, activations: Tensor, embeddings: Tensor) -> Tensor:
+        """Codes (b, e) of `LatentReadout`, zeros in a network without it."""
+        if self.sizes.readout:
+            return self.readout(activations, embeddings)
+        return activations.new_zeros(len(activations), self.sizes.embedding)
 
     def _heads(self) -> list[Output]:
         return [output for output in self.outputs if isinstance(output, Output)]

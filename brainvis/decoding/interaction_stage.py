@@ -56,6 +56,7 @@ def train_interaction(
     heads: int = 4,
     hidden: int = 512,
     dropout: float = 0.2,
+    readout: bool = True,
     epochs: int = 20,
     batch: int = 64,
     share: float = 0.5,
@@ -89,7 +90,7 @@ def train_interaction(
     checkpoints : Path, optional
         Folder for the state after every epoch; a run that was killed continues from there.
     split, fold : str, int
-    width, layers, heads, hidden, dropout
+    width, layers, heads, hidden, dropout, readout
         See `brainvis.decoding.interaction.Sizes`.
     epochs, batch, share, synthetic, rate, embedding_rate, decay, patience
         See `brainvis.decoding.interaction_fit.Plan`: `share` of voxels, of `synthetic` steps.
@@ -145,6 +146,7 @@ def train_interaction(
         heads=heads,
         hidden=hidden,
         dropout=dropout,
+        readout=readout,
     )
     contrasted = {space + POOLED: shapes for space, shapes in (scales or {}).items()}
     plan = Plan(
@@ -355,7 +357,7 @@ def _network(
     with torch.no_grad():
         for one in persons:
             x = torch.from_numpy(one.pairs.responses[one.pairs.train])
-            seen.append(network.readout(x, torch.from_numpy(one.embeddings)))
+            seen.append(network.latent(x, torch.from_numpy(one.embeddings)))
             rows.append(one.pairs.rows[one.pairs.train])
         shown = np.concatenate(rows)
         steps = [slice(k, k + _CHUNK) for k in range(0, len(shown), _CHUNK)]

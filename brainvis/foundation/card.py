@@ -23,11 +23,12 @@ _LOSS = (
 
 
 def content_hash(source: Stimuli, batch: int = 512) -> str:
-    """Hash of the pixels and captions of a stimulus set, whatever its file's layout."""
+    """Hash of a stimulus set's pixels, and of its captions where it has any."""
     digest = hashlib.sha256()
     for start in range(0, len(source.ids), batch):
         digest.update(source.read("images", slice(start, start + batch)).tobytes())
-    digest.update("\0".join(source.table["caption"].astype(str)).encode())
+    if "caption" in source.table:
+        digest.update("\0".join(source.table["caption"].astype(str)).encode())
     return digest.hexdigest()
 
 

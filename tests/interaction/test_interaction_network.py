@@ -1,5 +1,7 @@
 """The network alone: brain tokens, the latent code, what it starts as."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -219,3 +221,28 @@ def test_every_parameter_learns_once_the_last_layers_are_not_zero():
     sum(value.square().sum() for value in network(x, embeddings, cluster).values()).backward()
     silent = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not silent and embeddings.grad.abs().sum(1).min() > 0
+
+
+def test_without_the_readout_the_tokens_alone_carry_the_brain():
+    torch.manual_seed(9)
+    network = shaken(BrainInteraction(replace(SIZES, readout=False)))
+    x, embeddings, cluster = drawn(0)
+    code = network.latent(x, embeddings)
+    assert code.shape == (BATCH, EMBEDDING) and not code.any()
+    silent, other = torch.zeros_like(x), drawn(1)[0]
+    with torch.no_grad():
+        heard = network(other, embeddings, cluster)["toy"] - network(x, embeddings, cluster)["toy"]
+        deaf = network(silent[:1], embeddings, cluster)["toy"]
+        assert heard.abs().amax() > 1e-4
+        assert torch.allclose(network(silent, embeddings, cluster)["toy"], deaf.expand_as(heard))
+
+
+def test_training_without_the_readout_starts_from_the_mean_target():
+    torch.manual_seed(10)
+    network = BrainInteraction(replace(SIZES, readout=False)).eval()
+    targets = {"toy": torch.randn(30, 5, 4) + 2, "toy-pooled": torch.randn(30, 1, 3)}
+    x, table, cluster = drawn(2)
+    network.start_linear(torch.zeros(30, EMBEDDING), [(slice(0, 30), targets)], 10.0)
+    with torch.no_grad():
+        found = network(x, table, cluster)
+    assert torch.allclose(found["toy"], targets["toy"].mean(0).expand(BATCH, -1, -1), atol=1e-5)
