@@ -157,7 +157,7 @@ rule movie_score:
         "Scoring decoded motion and clips"
     shell:
         "brainvis movie score --config {params.config:q} --stimuli {input.stimuli} "
-        "--targets {input.targets} {params.files} --out {output.table} "
+        "--targets {input.targets} {params.files} --threads {threads} --out {output.table} "
         "--summary {output.summary} --protocols {output.protocols} --log {log}"
 
 

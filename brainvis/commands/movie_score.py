@@ -38,6 +38,7 @@ def movie_score(
     baseline: Annotated[
         list[str] | None, typer.Option(help="Name of a method that knows no brain; repeat.")
     ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Files scored at a time.")] = 1,
     log: LogOption = None,
 ) -> None:
     """Score motion and clips beside chance and baselines, with intervals over clips.
@@ -69,6 +70,7 @@ def movie_score(
             bootstrap=settings["evaluate.bootstrap"],
             permutations=settings["evaluate.permutations"],
             seed=values["seed"],
+            threads=threads,
             **{role: _reader(name, made_of) for role, (name, made_of, _) in found.items()},
             **own,
         )

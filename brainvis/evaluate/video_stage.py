@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def score_videos(
     estimate: Estimate, frames: Reader | None = None,
     video: Reader | None = None, baselines: Sequence[str] = (), gate: float = 0.6,
     null_items: int = 20, bootstrap: int = 1000, permutations: int = 1000, seed: int = 0,
+    threads: int = 1,
 ) -> None:  # fmt: skip
     """Score every file against what was seen.
 
@@ -62,6 +64,8 @@ def score_videos(
     null_items : int
         Clips in the permutation null of frame metrics.
     bootstrap, permutations, seed : int
+    threads : int
+        Files scored at a time; the scores do not depend on it.
 
     Raises
     ------
@@ -73,14 +77,16 @@ def score_videos(
     decoded = [Items.open(path, FLOW) for path in flow]
     made = [Items.open(path, CLIPS) for path in clips]
     found: list[Scored] = []
-    for file in tqdm(decoded, desc="scoring flow", disable=None):
-        found.append(scoring.score_flow(true, file, options))
+    found += _side_by_side(
+        lambda file: [scoring.score_flow(true, file, options)], decoded, "scoring flow", threads
+    )
     if made:
         name = str(true.attributes.get("estimator"))
         name = name if name in _WITHOUT_WEIGHTS else _WITHOUT_WEIGHTS[0]
         truth = _Truth(seen, true, made, _same_grid(estimate, name, true), frames, video)
-        for file in tqdm(made, desc="scoring clips", disable=None):
-            found += _score_clips(truth, file, name, options)
+        found += _side_by_side(
+            lambda file: _score_clips(truth, file, name, options), made, "scoring clips", threads
+        )
     for path in encoding:
         found += _identified(MovieScores.open(path), options)
     own = {str(file.attributes["method"]) for file in (*decoded, *made) if file.baseline}
@@ -90,6 +96,15 @@ def score_videos(
     )  # fmt: skip
     spaces = {"frames": frames, "video": video} if made else {}
     tables.write(_protocols(found, spaces), out_protocols)
+
+
+def _side_by_side(
+    work: Callable[[Items], list[Scored]], files: Sequence[Items], title: str, threads: int
+) -> list[Scored]:
+    """Scores of files in their order; most of the work is in libraries, which let threads run."""
+    with ThreadPoolExecutor(threads) as pool:
+        parts = tqdm(pool.map(work, files), total=len(files), desc=title, disable=None)
+        return [one for part in parts for one in part]
 
 
 class _Truth:

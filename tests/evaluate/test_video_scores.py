@@ -290,3 +290,9 @@ def test_wrong_files_leave_nothing(run, tmp_path):
         scored(run, tmp_path, flow=[*run["flow"], run["flow"][0]])
     with pytest.raises(BrainvisError, match="nothing to evaluate"):
         scored(run, tmp_path, flow=[], clips=[], encoding=[])
+
+
+def test_scores_do_not_depend_on_how_many_files_are_scored_at_a_time(run, tmp_path):
+    one, two = (scored(run, tmp_path, threads=number) for number in (1, 2))
+    for first, second in zip(one, two, strict=True):
+        pd.testing.assert_frame_equal(first, second)
