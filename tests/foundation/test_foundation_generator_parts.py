@@ -1,11 +1,14 @@
 """Conditions, loss weights and averages of the generator's training."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainvis.containers import Stimuli, write_stimuli
+from brainvis.foundation.card import content_hash
 from brainvis.foundation.diffusion import weights
 from brainvis.foundation.diffusion_condition import (
     Components,
@@ -101,3 +104,16 @@ def test_means_of_parts():
     assert means([1.0, 3.0, 5.0, 7.0], parts=2) == [2.0, 6.0]
     assert means([1.0], parts=20) == [1.0]
     assert np.isclose(np.mean(means(list(range(40)), 4)), 19.5)
+
+
+def test_the_hash_of_training_images_needs_no_captions_and_counts_them(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (5, 8, 8, 3), dtype=np.uint8)
+    table = pd.DataFrame({"stimulus_id": [f"d{k}" for k in range(5)], "category": "digit"})
+    found = []
+    for number, columns in enumerate(({}, {"caption": "a 6"}, {"caption": "a 9"})):
+        path = tmp_path / f"{number}.h5"
+        write_stimuli(path, images, table.assign(**columns), dataset="placeholder", kind="measured")
+        found.append(content_hash(Stimuli.open(path), batch=2))
+        assert found[-1] == content_hash(Stimuli.open(path))
+    assert len(set(found)) == 3
