@@ -20,6 +20,7 @@ from brainvis.animation.registry import open_animator
 from brainvis.animation.warping import Splat, Static
 from brainvis.containers import Stimuli
 from brainvis.evaluate.metrics import mean_squared_error, ssim
+from brainvis.motion.grid import coarse_flow
 
 _SIDE = 256  # side that frames are brought to before flow is estimated; DIS wants large frames
 _MOMENTS, _GRID = 3, 32  # of decoded flow
@@ -89,7 +90,7 @@ class _Clips:
     def scores(self, animator: ClipAnimator, words: str) -> dict[str, float]:
         """Scores of what an animator makes of first frames and true flow."""
         made, frames = np.empty_like(self.clips), self.clips.shape[1]
-        flow = coarse_flow(self.flow, _MOMENTS, min(_GRID, self.flow.shape[2]))
+        flow = coarse_flow(self.flow, min(_GRID, self.flow.shape[2]), _MOMENTS)
         for row in tqdm(range(len(made)), desc=words, unit="clip", disable=None):
             one, seed = slice(row, row + 1), np.array([row])
             made[one] = animator.animate(
@@ -108,28 +109,6 @@ class _Clips:
             "psnr": float((-10 * np.log10(noise)).mean()),
             "clips": len(made),
         }
-
-
-def coarse_flow(flow: np.ndarray, moments: int, grid: int) -> np.ndarray:
-    """Exact flow as a decoder gives it: means over equal parts of the clip and over cells.
-
-    Parameters
-    ----------
-    flow : ndarray, (n, steps, h, w, 2)
-        Pixels per step.
-    moments, grid : int
-        Steps and sides must be multiples of them.
-
-    Returns
-    -------
-    ndarray, (n, moments, grid, grid, 2)
-        Pixels of the grid per step.
-    """
-    count, steps, height, width = flow.shape[:4]
-    cells = flow.reshape(
-        count, moments, steps // moments, grid, height // grid, grid, width // grid, 2
-    )
-    return cells.mean(axis=(2, 4, 6)) * np.array([grid / width, grid / height], np.float32)
 
 
 def estimated_flow(clips: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from brainvis.artifacts import hdf5
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
 from brainvis.foundation import motion_module
-from brainvis.foundation.motion_scores import coarse_flow, estimated_flow, held_out_scores
+from brainvis.foundation.motion_scores import estimated_flow, held_out_scores
 
 sys.path.append(str(Path(__file__).parents[1] / "generation"))
 from tiny_generators import TOKENS, WIDTH, write_stable_diffusion
@@ -154,7 +154,7 @@ def test_too_few_clips_are_one_error(folder, tmp_path):
         trained(folder, tmp_path / "x", batch=9)
 
 
-def test_flow_is_estimated_and_made_coarse():
+def test_flow_is_estimated_in_pixels():
     rng = np.random.default_rng(0)
     wide = rng.random((1, 8, 16, 3)).repeat(8, axis=1).repeat(8, axis=2)[:, :64].astype(np.float32)
     clip = np.stack([wide[0, :, 8 - step : 72 - step] for step in range(4)])[None]
@@ -162,9 +162,3 @@ def test_flow_is_estimated_and_made_coarse():
     assert found.shape == (1, 3, 64, 64, 2)
     inside = found[0, :, 12:-12, 12:-12].mean(axis=(0, 1, 2))
     np.testing.assert_allclose(inside, [1, 0], atol=0.15)
-    flow = np.zeros((1, 6, 8, 8, 2), np.float32)
-    flow[:, :2, :4], flow[:, 4:, ..., 1] = (2, 0), -1
-    coarse = coarse_flow(flow, 3, 4)
-    assert coarse.shape == (1, 3, 4, 4, 2)
-    assert coarse[0, 0, 0, 0].tolist() == [1, 0] and coarse[0, 0, 3, 0].tolist() == [0, 0]
-    assert coarse[0, 2, 1, 1].tolist() == [0, -0.5]
