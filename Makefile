@@ -44,7 +44,7 @@ foundation: setup ## train the shipped small models again, on images that no sub
 	brainvis image-text --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out data/foundation/image_text
 	brainvis foundation autoencoder --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out results/foundation/autoencoder
 	brainvis foundation generator --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --autoencoder results/foundation/autoencoder --image-text data/foundation/image_text --out data/foundation/generator
-	brainvis prior-objects --config workflows/config/foundation.yaml --count 1008 --out results/foundation/objects.h5 --meshes results/foundation/objects
+	brainvis prior-objects --config workflows/config/foundation.yaml --count 5040 --out results/foundation/objects.h5 --meshes results/foundation/objects
 	brainvis foundation shape --config workflows/config/foundation.yaml --stimuli results/foundation/objects.h5 --meshes results/foundation/objects --image-text data/foundation/image_text --out data/foundation/shape
 	brainvis foundation visual --config workflows/config/foundation.yaml --stimuli results/foundation/prior.h5 --out data/foundation/visual
 	brainvis foundation clips --config workflows/config/foundation.yaml --out results/foundation/clips.h5

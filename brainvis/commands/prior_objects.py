@@ -17,7 +17,7 @@ def prior_objects(
     config: ConfigOption,
     out: Annotated[Path, typer.Option(help="Stimuli file of unseen objects (HDF5).")],
     meshes: Annotated[Path, typer.Option(help="Folder of one PLY mesh per object.")],
-    count: Annotated[int, typer.Option(min=1, help="Number of objects.")] = 1008,
+    count: Annotated[int, typer.Option(min=1, help="Number of objects.")] = 5040,
     workers: Annotated[int, typer.Option(help="Processes that render side by side.")] = 2,
     log: LogOption = None,
 ) -> None:

@@ -64,7 +64,7 @@ def write_card(
         "training_seconds": round(seconds, 1),
         "weights": [cards.weights_section(out, name) for name in names],
         "parts": {"image_text": image_text},
-        "versions": cards.versions_section("diffusers", "scikit-image", "himalaya", "trimesh"),
+        "versions": cards.versions_section("diffusers", "scikit-image", "trimesh"),
     }
     return cards.write(out, card, _page(card))
 
@@ -88,9 +88,10 @@ def _page(card: dict[str, Any]) -> str:
 
 A small generator of coloured objects: an autoencoder of shapes (principal components of coarse
 grids, {settings["shape"]} of solidity and {settings["color"]} of colour; a convolutional decoder to
-64 x 64 x 64 voxels, which marching cubes turn into a closed mesh), and two ways from an image's
-pooled embedding ({card["parts"]["image_text"]}) to its latent: a ridge regression, and a diffusion
-prior (diffusers' PriorTransformer, {settings["default_steps"]} steps). Trained from scratch on
+64 x 64 x 64 voxels, which marching cubes turn into a closed mesh), and two ways from principal
+components of an image's tokens ({card["parts"]["image_text"]}) to its latent: a regression with two
+hidden layers, and a diffusion prior (diffusers' PriorTransformer, {settings["default_steps"]}
+steps). Trained from scratch on
 {data["training_images"]} {data["kind"]} objects ({data["dataset"]}, namespace
 "{data["namespace"]}") which no subject of any experiment sees; it knows nothing else of the world.
 
@@ -106,12 +107,12 @@ empty objects.
 |---|---|---|---|---|
 {table}
 
-Vague embeddings are the best linear guess from noisy measurements of their principal components
-(noise variance {VAGUE:g} of the strongest), as embeddings decoded from a brain would be. The
+Vague tokens are the best linear guess from noisy measurements of their principal components
+(noise variance {VAGUE:g} of the strongest), as tokens decoded from a brain would be. The
 appearance is the mean colour of the cells of an 8 x 8 grid. Default: {card["route"]}, because its
-IoU from vague embeddings is the higher one on the other {data["held_out_images"] - some["objects"]}
-held-out objects (ridge {card["choosing_iou"]["ridge, vague embedding"]:.3f}, diffusion
-{card["choosing_iou"]["diffusion, vague embedding"]:.3f}).
+IoU from vague tokens is the higher one on the other {data["held_out_images"] - some["objects"]}
+held-out objects (regression {card["choosing_iou"]["regression, vague tokens"]:.3f}, diffusion
+{card["choosing_iou"]["diffusion, vague tokens"]:.3f}).
 
 Seed {settings["seed"]}, {settings["steps"]} and {settings["prior_steps"]} steps,
 {card["training_seconds"]:.0f} s on {settings["threads"]} threads, code {card["code"]}, data

@@ -12,8 +12,9 @@ from scipy.spatial import KDTree
 
 from brainvis.containers import Stimuli
 from brainvis.foundation.shape_latents import Conditions
+from brainvis.objects3d.marching import as_solid_as_expected
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh
-from brainvis.objects3d.shape_prior import ShapePrior
+from brainvis.objects3d.shape_prior import ROUTES, ShapePrior
 from brainvis.objects3d.solids import Surface, surface_points, visible_points
 from brainvis.objects3d.truth import azimuths, true_shape
 from brainvis.objects3d.voxels import Voxels
@@ -114,17 +115,18 @@ def _guesses(
     """Latents of held-out objects by every way of guessing them."""
     seeds, pooled = np.arange(len(rows)) + seed, conditions.pooled
     near = training[np.argmax(pooled[rows] @ pooled[training].T, axis=1)]
-    true = pooled[rows], conditions.appearance[rows]
     guesses = {
         "autoencoder": latents[rows],
         "mean shape": np.broadcast_to(latents[training].mean(axis=0), latents[rows].shape),
         "nearest training object": latents[near],
     }
-    for kind, (embedding, low) in (("true", true), ("vague", conditions.vague(rows, seed))):
-        for route in ("ridge", "diffusion"):
-            guesses[f"{route}, {kind} embedding"] = prior.latents(embedding, seeds, None, route)
-            guesses[f"{route}, {kind} embedding and appearance"] = prior.latents(
-                embedding, seeds, low, route
+    both = {"true": conditions.true(rows), "vague": conditions.vague(rows, seed)}
+    for kind, (flat, low) in both.items():
+        tokens = flat.reshape(len(rows), prior.tokens, prior.width)
+        for route in ROUTES:
+            guesses[f"{route}, {kind} tokens"] = prior.latents(tokens, seeds, None, route)
+            guesses[f"{route}, {kind} tokens and appearance"] = prior.latents(
+                tokens, seeds, low, route
             )
     return guesses
 
@@ -137,7 +139,8 @@ def _on_grids(prior: ShapePrior, latents: np.ndarray, truth: Grids) -> tuple[np.
         with torch.inference_mode():
             given = torch.from_numpy(np.array(latents[rows], np.float32))
             solid, color = (part.numpy() for part in prior.autoencoder.decode(given))
-        real, made = truth.solid[rows] > 127, solid > 0
+        made = np.stack([as_solid_as_expected(one) for one in solid]) > 0
+        real = truth.solid[rows] > 127
         both, any_ = (both.sum(axis=(1, 2, 3)) for both in (real & made, real | made))
         overlaps.append(both / np.maximum(any_, 1))
         wrong = np.abs(np.moveaxis(color, 1, -1) - truth.color[rows] / 255.0).mean(axis=-1)

@@ -1,9 +1,10 @@
-"""From a decoded embedding to a shape latent: ridge regression, or a small diffusion prior.
+"""From decoded tokens to a shape latent: a small regression network, or a diffusion prior.
 
-The diffusion prior is diffusers' `PriorTransformer` on a sequence of condition, time, noisy latent
-and query, predicting the clean latent as the prior of DALL-E 2 does (Ramesh et al. 2022,
-2204.06125). The condition is the pooled embedding and, where given, a low-level appearance vector
-beside it; both are standardised, and zeros stand for what is not given.
+Both see the same condition: principal components of the image's tokens, and where given a
+low-level appearance vector beside them; zeros stand for what is not given. The regression is linear
+plus what two hidden layers add; it guesses the mean of all shapes that fit. The diffusion prior is
+diffusers' `PriorTransformer` on a sequence of condition, time, noisy latent and query, predicting
+the clean latent as the prior of DALL-E 2 does (Ramesh et al. 2022, 2204.06125); it draws one shape.
 """
 
 from __future__ import annotations
@@ -24,48 +25,67 @@ REGRESSION = "regression.safetensors"
 
 
 class Regression(nn.Module):
-    """Linear maps to latents from the pooled vector alone and from both vectors, and their scales.
+    """The condition of tokens and appearance, and the mean latent that it stands for.
 
     Parameters
     ----------
-    pooled, appearance, latent : int
+    tokens : int
+        Numbers in all tokens of an image together.
+    components : int
+        Principal components that stand for them.
+    appearance, latent : int
         Lengths of the vectors.
+    hidden : int
+        Width of the hidden layers.
+    dropout : float
+        While it trains.
     """
 
-    pooled_mean: Tensor
-    pooled_std: Tensor
+    tokens_mean: Tensor
+    tokens_axes: Tensor
+    tokens_spread: Tensor
     appearance_mean: Tensor
     appearance_std: Tensor
 
-    def __init__(self, pooled: int, appearance: int, latent: int) -> None:
+    def __init__(
+        self,
+        tokens: int,
+        components: int,
+        appearance: int,
+        latent: int,
+        hidden: int,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.pooled_mean: Tensor
-        self.pooled_std: Tensor
-        self.appearance_mean: Tensor
-        self.appearance_std: Tensor
-        self.pooled = nn.Linear(pooled, latent)
-        self.both = nn.Linear(pooled + appearance, latent)
-        for name, width in (("pooled", pooled), ("appearance", appearance)):
-            self.register_buffer(f"{name}_mean", torch.zeros(width))
-            self.register_buffer(f"{name}_std", torch.ones(width))
+        self.register_buffer("tokens_mean", torch.zeros(tokens))
+        self.register_buffer("tokens_axes", torch.zeros(tokens, components))
+        self.register_buffer("tokens_spread", torch.ones(()))
+        self.register_buffer("appearance_mean", torch.zeros(appearance))
+        self.register_buffer("appearance_std", torch.ones(appearance))
+        self.linear = nn.Linear(components + appearance, latent)
+        self.bent = nn.Sequential(
+            nn.Linear(components + appearance, hidden), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, latent),
+        )  # fmt: skip
 
-    def condition(self, pooled: Tensor, appearance: Tensor | None) -> Tensor:
-        """Standardised (b, pooled + appearance), zeros where no appearance is given."""
-        first = (pooled - self.pooled_mean) / self.pooled_std
+    def condition(self, tokens: Tensor, appearance: Tensor | None) -> Tensor:
+        """Components of flat tokens (b, tokens), then appearance or zeros: (b, components + a)."""
+        first = (tokens - self.tokens_mean) @ self.tokens_axes / self.tokens_spread
         if appearance is None:
             second = first.new_zeros(len(first), len(self.appearance_mean))
         else:
             second = (appearance - self.appearance_mean) / self.appearance_std
         return torch.cat([first, second], dim=1)
 
-    def forward(self, pooled: Tensor, appearance: Tensor | None) -> Tensor:
-        """Latents (b, latent) of the vectors as decoded."""
-        given = self.condition(pooled, appearance)
-        return self.pooled(given[:, : pooled.shape[1]]) if appearance is None else self.both(given)
+    def forward(self, condition: Tensor) -> Tensor:
+        """Latents (b, latent) of conditions (b, components + a)."""
+        return self.linear(condition) + self.bent(condition)
 
 
-def load_regression(folder: Path, pooled: int, appearance: int, latent: int) -> Regression:
-    """The regression of a shape prior's folder.
+def load_regression(
+    folder: Path, tokens: int, components: int, appearance: int, latent: int, hidden: int
+) -> Regression:
+    """The regression of a shape prior's folder; sizes as `Regression` takes them.
 
     Raises
     ------
@@ -75,7 +95,7 @@ def load_regression(folder: Path, pooled: int, appearance: int, latent: int) -> 
     path = folder / REGRESSION
     if not path.is_file():
         raise BrainvisError("no such file", file=path, remedy="copy the whole checkpoint folder")
-    model = Regression(pooled, appearance, latent)
+    model = Regression(tokens, components, appearance, latent, hidden)
     load_weights(model.half(), path)
     return model.float().eval().requires_grad_(False)
 

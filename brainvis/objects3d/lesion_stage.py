@@ -99,7 +99,7 @@ def diagnose_lesions(
 
     def made(changed: np.ndarray) -> list[ColoredMesh]:
         vectors, low = decoders.predict(changed)
-        return maker.generate(vectors, seeds, low)
+        return maker.generate(vectors.reshape(-1, maker.tokens, maker.width), seeds, low)
 
     intact = made(z)
     disordered = [
@@ -131,15 +131,16 @@ def _learned(
     seed: int,
 ) -> TwoStreams:
     low = colors(shown.images(shown.rows(train)), maker)
-    if low is None or maker.tokens != 1:
+    if low is None:
         raise BrainvisError(
-            "lesions need a generator that takes one vector and an appearance",
+            "lesions need a generator that takes an appearance",
             field="objects.generator",
             found=maker.name,
             remedy="use foundation/shape",
         )
-    vectors = condition(known, train, maker)
-    return TwoStreams.fit(measured.averaged(train), vectors, low, measured.voxels, seed)
+    vectors = condition(known, train, maker)  # (n, width) or (n, tokens, width)
+    flat = vectors.reshape(len(train), -1)
+    return TwoStreams.fit(measured.averaged(train), flat, low, measured.voxels, seed)
 
 
 def _level(betas: Responses, decoders: TwoStreams, train: np.ndarray) -> np.ndarray:

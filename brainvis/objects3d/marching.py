@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import special
 from skimage.measure import marching_cubes
 
 from brainvis.errors import BrainvisError
@@ -47,3 +48,26 @@ def meshed(
     vertices = ((corners - 0.5) * (2 * half / len(field)) - half).astype(np.float32)
     painted = np.clip(colors(vertices), 0, 1)
     return ColoredMesh(vertices, faces.astype(np.int32), np.round(painted * 255).astype(np.uint8))
+
+
+def as_solid_as_expected(logits: np.ndarray) -> np.ndarray:
+    """Logits of being solid, moved so that as much is above 0 as is solid on average.
+
+    What a decoder is unsure of is nowhere more likely solid than not, and a surface at one half
+    would leave it out: thin parts first, whole objects where the brain says little.
+
+    Parameters
+    ----------
+    logits : ndarray, (size, size, size)
+
+    Returns
+    -------
+    ndarray
+        The same where less than a voxel, or all, would be solid.
+    """
+    flat = logits.ravel()
+    count = round(float(special.expit(flat).sum(dtype=np.float64)))
+    if not 0 < count < len(flat):
+        return logits
+    inside, outside = -np.partition(-flat, (count - 1, count))[count - 1 : count + 1]
+    return logits - (inside + outside) / 2

@@ -1,9 +1,9 @@
-"""The embedded generator of objects: shape latents of decoded embeddings, and their meshes.
+"""The embedded generator of objects: shape latents of decoded tokens, and their meshes.
 
 Folder: ``generator.json``, ``autoencoder.json`` and ``.safetensors``, ``regression.safetensors``,
 ``prior/``, ``scheduler/``. Besides what every generator's card says (see
-`brainvis.generation.card`), this one names its `route` ("ridge" or "diffusion") and the `width` of
-its `appearance` vector.
+`brainvis.generation.card`), this one names its `route` ("regression" or "diffusion"), the `width`
+of its `appearance` vector, and `components` and `hidden` of its `regression`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from brainvis.features.checkpoint import chosen_device, load_weights, model_name
 from brainvis.generation.card import CARD, Card, read_card
 from brainvis.objects3d.base import checked_condition, refuse_infinite
 from brainvis.objects3d.latent_prior import load_prior, load_regression, sample
-from brainvis.objects3d.marching import meshed
+from brainvis.objects3d.marching import as_solid_as_expected, meshed
 from brainvis.objects3d.mesh import ColoredMesh
 from brainvis.objects3d.network import ShapeAutoencoder, at_points
 from brainvis.objects3d.solids import HALF
@@ -28,7 +28,7 @@ from brainvis.objects3d.voxels import SIZE, Voxels, voxelised
 
 AUTOENCODER = "autoencoder.safetensors"
 SETTINGS = "autoencoder.json"
-ROUTES = ("ridge", "diffusion")
+ROUTES = ("regression", "diffusion")
 _BATCH = 32
 
 
@@ -75,37 +75,43 @@ class ShapePrior:
         self.tokens, self.width = card.tokens, card.width
         self.steps, self.guidance = card.steps, card.guidance
         self.device = chosen_device(device)
-        self.route, self.appearance_width = self._routes()
+        self.route, self.appearance_width, (components, hidden) = self._described()
         self.autoencoder = load_autoencoder(folder).to(self.device)
         self.latent = self.autoencoder.latent
-        lengths = self.width, self.appearance_width, self.latent
-        self.regression = load_regression(folder, *lengths).to(self.device)
+        self.regression = load_regression(
+            folder, self.tokens * self.width, components, self.appearance_width, self.latent, hidden
+        ).to(self.device)
+        self._condition = components + self.appearance_width
         self.prior, self.scheduler = load_prior(folder)
         self.prior.to(self.device)
         self._check()
         self.name = model_name(folder, sorted(folder.rglob("*.safetensors")))
 
-    def _routes(self) -> tuple[str, int]:
+    def _described(self) -> tuple[str, int, tuple[int, int]]:
+        """Route, width of the appearance, components and hidden width of the regression."""
         values = read_json(self.folder / CARD)
-        route, width = values.get("route"), (values.get("appearance") or {}).get("width")
-        if route not in ROUTES or isinstance(width, bool) or not isinstance(width, int):
+        route, regression = values.get("route"), values.get("regression") or {}
+        asked = (values.get("appearance") or {}, "width"), (regression, "components")
+        sizes = [part.get(name) for part, name in (*asked, (regression, "hidden"))]
+        counts = [one for one in sizes if type(one) is int and one > 0]
+        if route not in ROUTES or len(counts) < len(sizes):
             raise BrainvisError(
-                "needs a route and an appearance with its width",
+                "needs a route, the width of an appearance, and the sizes of a regression",
                 file=self.folder / CARD,
-                field="route and appearance",
-                found=(route, width),
+                field="route, appearance.width, regression.components, regression.hidden",
+                found=(route, *sizes),
                 remedy=f"route is one of {', '.join(ROUTES)}",
             )
-        return route, width
+        return route, counts[0], (counts[1], counts[2])
 
     def _check(self) -> None:
-        config, total = self.prior.config, self.width + self.appearance_width
-        found = (self.tokens, config.embedding_proj_dim, config.embedding_dim)
-        if found != (1, total, self.latent):
+        config = self.prior.config
+        found = (config.embedding_proj_dim, config.embedding_dim)
+        if found != (self._condition, self.latent):
             raise BrainvisError(
-                f"takes 1 token, conditions of {total} numbers, latents of {self.latent}",
+                f"takes conditions of {self._condition} numbers, latents of {self.latent}",
                 file=self.folder / "prior",
-                field="tokens, embedding_proj_dim, embedding_dim",
+                field="embedding_proj_dim, embedding_dim",
                 found=found,
                 remedy="use components and generator.json of one model",
             )
@@ -123,13 +129,13 @@ class ShapePrior:
         appearance: np.ndarray | None = None,
         route: str | None = None,
     ) -> np.ndarray:
-        """Shape latents of decoded embeddings.
+        """Shape latents of decoded tokens.
 
         Parameters
         ----------
         vectors, seeds, appearance
             See `generate`; `appearance` as `brainvis.features.pixels.Pixels` gives it.
-        route : {"ridge", "diffusion"}, optional
+        route : {"regression", "diffusion"}, optional
             Instead of the default of ``generator.json``.
 
         Returns
@@ -143,13 +149,15 @@ class ShapePrior:
         """
         if route is not None and route not in ROUTES:
             raise BrainvisError("unknown route", field="route", found=route, remedy=str(ROUTES))
-        given = checked_condition(vectors, seeds, 1, self.width, self.folder, self.space)[:, 0]
-        pooled, low = self._on_device(given), self._appearance(appearance, len(given))
+        given = checked_condition(vectors, seeds, self.tokens, self.width, self.folder, self.space)
+        flat = self._on_device(given.reshape(len(given), self.tokens * self.width))
+        low = self._appearance(appearance, len(given))
         with torch.inference_mode():
-            if (route or self.route) == "ridge":
-                return self.regression(pooled, low).cpu().numpy()
+            condition = self.regression.condition(flat, low)  # (b, components + a)
+            if (route or self.route) == "regression":
+                return self.regression(condition).cpu().numpy()
             made = np.zeros((len(given), self.latent), np.float32)
-            for row, one in enumerate(self.regression.condition(pooled, low)):
+            for row, one in enumerate(condition):
                 drawn = torch.Generator().manual_seed(int(seeds[row]))
                 noise = torch.randn(1, self.latent, generator=drawn).to(self.device)
                 asked = self.steps, self.guidance
@@ -196,7 +204,7 @@ class ShapePrior:
         def colors(where: np.ndarray) -> np.ndarray:
             return at_points(color.cpu(), torch.from_numpy(where)[None])[0].numpy()
 
-        return meshed(solid[0].cpu().numpy(), HALF, colors)
+        return meshed(as_solid_as_expected(solid[0].cpu().numpy()), HALF, colors)
 
     def encode(self, meshes: Sequence[ColoredMesh]) -> np.ndarray:
         """Latents (b, latent) float32 of normalised meshes.

@@ -16,7 +16,8 @@ from brainvis.stimuli.world import write_world
 SETTINGS = {
     "steps": 6, "batch": 8, "shape": 10, "color": 5, "width": 16, "hidden": 16, "prior_steps": 6,
     "prior_batch": 8, "prior_layers": 1, "prior_heads": 1, "default_steps": 2, "held_out": 0.25,
-    "meshed": 2, "workers": 1, "threads": 1,
+    "meshed": 2, "workers": 1, "threads": 1, "components": 20, "regression_steps": 6,
+    "regression_hidden": 16,
 }  # fmt: skip
 
 
@@ -49,12 +50,12 @@ def test_the_card_says_what_was_trained_and_how_near_it_comes(trained, world):
     assert card["data"]["training_images"] == 18 and card["data"]["kind"] == "simulated"
     names = {"autoencoder", "mean shape", "nearest training object"}
     assert names < set(card["held_out"])
-    for route in ("ridge", "diffusion"):
+    for route in ("regression", "diffusion"):
         for one in ("true", "vague"):
-            score = card["held_out"][f"{route}, {one} embedding"]
+            score = card["held_out"][f"{route}, {one} tokens"]
             assert 0 <= score["iou"] <= 1 and score["chamfer"] > 0 and score["objects"] == 3
     better = max(
-        ("ridge", "diffusion"), key=lambda k: card["choosing_iou"][f"{k}, vague embedding"]
+        ("regression", "diffusion"), key=lambda k: card["choosing_iou"][f"{k}, vague tokens"]
     )
     assert json.loads((out / "generator.json").read_text())["route"] == better == card["route"]
     assert "no subject" in (out / "README.md").read_text()
@@ -74,7 +75,11 @@ def test_equal_seeds_give_equal_weights(trained, world, tmp_path):
 
 def test_it_is_opened_like_any_other_generator(trained, world):
     generator = open_object_generator(trained[0], device="cpu")
-    vectors = np.random.default_rng(0).normal(size=(2, generator.width)).astype(np.float32)
+    vectors = (
+        np.random.default_rng(0)
+        .normal(size=(2, generator.tokens, generator.width))
+        .astype(np.float32)
+    )
     low = np.full((2, generator.appearance_width), 0.5, np.float32)
     for made in (
         generator.generate(vectors, np.arange(2)),

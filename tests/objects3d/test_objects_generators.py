@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_object_generators import APPEARANCE, POOLED
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_object_generators import APPEARANCE, POOLED, write_shape_prior
 
 from brainvis.errors import BrainvisError
-from brainvis.objects3d.marching import meshed
+from brainvis.objects3d.marching import as_solid_as_expected, meshed
 from brainvis.objects3d.registry import open_object_generator
 from brainvis.objects3d.shape_prior import ShapePrior
 
@@ -127,7 +129,7 @@ def test_guidance_and_steps_can_be_set(object_folders):
 def test_appearance_counts_for_the_shape_prior_alone(opened):
     prior, given = opened["shape-prior"], condition("shape-prior")[:, 0]
     low = np.random.default_rng(1).random((2, APPEARANCE)).astype(np.float32)
-    for route in ("ridge", "diffusion"):
+    for route in ("regression", "diffusion"):
         without = prior.latents(given, np.arange(2), None, route)
         with_ = prior.latents(given, np.arange(2), low, route)
         assert without.shape == (2, prior.latent) and not np.array_equal(without, with_)
@@ -141,6 +143,39 @@ def test_appearance_counts_for_the_shape_prior_alone(opened):
     assert prior.latents(given[:0], np.arange(0)).shape == (0, prior.latent)
     with pytest.raises(BrainvisError, match="latents of 7"):
         prior.decode(np.zeros((1, 3)))
+
+
+@given(st.integers(0, 10_000), st.floats(-6, 4))
+@settings(max_examples=20, deadline=None)
+def test_as_much_is_solid_as_is_expected(seed, offset):
+    logits = (2 * np.random.default_rng(seed).normal(size=(6, 6, 6)) + offset).astype(np.float32)
+    expected = (1 / (1 + np.exp(-logits.astype(float)))).sum()
+    found = as_solid_as_expected(logits)
+    assert abs((found > 0).sum() - expected) <= 0.5 + 1e-3 or not 0.5 < expected < 215.5
+    assert np.allclose(found - found.max(), logits - logits.max(), atol=1e-5)  # moved as a whole
+
+
+def test_an_unsure_field_is_an_object_and_a_sure_one_stays():
+    axis = np.linspace(-1, 1, 16)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    ball = (20 * (0.6 - np.sqrt(x**2 + y**2 + z**2))).astype(np.float32)
+    assert np.array_equal(as_solid_as_expected(ball) > 0, ball > 0)
+    unsure = 0.1 * ball - 1.5  # nowhere more likely solid than not
+    assert not (unsure > 0).any() and (as_solid_as_expected(unsure) > 0).sum() > 50
+    nothing = np.full((4, 4, 4), -30, np.float32)
+    assert np.array_equal(as_solid_as_expected(nothing), nothing)
+
+
+def test_the_shape_prior_takes_as_many_tokens_as_its_card_says(tmp_path):
+    write_shape_prior(tmp_path, tokens=3)
+    prior = open_object_generator(tmp_path, device="cpu")
+    given = np.random.default_rng(0).normal(size=(2, 3, POOLED)).astype(np.float32)
+    for route in ("regression", "diffusion"):
+        found = prior.latents(given, np.arange(2), None, route)
+        turned = prior.latents(given[:, ::-1], np.arange(2), None, route)
+        assert found.shape == (2, prior.latent) and not np.allclose(found, turned)
+    with pytest.raises(BrainvisError, match="takes 3 tokens of width 12"):
+        prior.generate(given[:, :2], np.arange(2))
 
 
 def test_meshes_are_encoded_whatever_the_batch(opened, monkeypatch):
@@ -161,6 +196,8 @@ WRONG = {"space": "s", "tokens": 2, "width": POOLED}
         ("shape-prior", "generator.json", {"route": "guess"}, "route"),
         ("shape-prior", "generator.json", {"backend": "other"}, "unknown backend of objects"),
         ("shape-prior", "generator.json", {"appearance": {"width": 5}}, "do not fit"),
+        ("shape-prior", "generator.json", {"regression": {"components": 0}}, "sizes of a regr"),
+        ("shape-prior", "generator.json", {"regression": {"components": 4, "hidden": 8}}, "fit"),
         ("shape-prior", "autoencoder.json", {"hidden": 20}, "do not fit the architecture"),
         ("shape-prior", "autoencoder.json", {"depth": 20}, "no shape autoencoder"),
         ("shap-e-text", "prior/config.json", {"embedding_proj_dim": 10}, "has shape"),

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from brainvis.objects3d import latent_prior
 from brainvis.objects3d.network import ShapeAutoencoder
 
-POOLED, APPEARANCE = 12, 6
+POOLED, APPEARANCE, COMPONENTS, HIDDEN = 12, 6, 5, 8
 
 
 def write_card(folder, backend, tokens, width, **more):
@@ -39,18 +39,26 @@ def tiny_autoencoder():
     return model
 
 
-def write_shape_prior(folder, pooled=POOLED, appearance=APPEARANCE):
+def write_shape_prior(folder, pooled=POOLED, appearance=APPEARANCE, tokens=1):
     torch.manual_seed(0)
     model = tiny_autoencoder()
     (folder / "autoencoder.json").write_text(json.dumps(model.settings))
     save_file(halves(model), folder / "autoencoder.safetensors")
-    regression = latent_prior.Regression(pooled, appearance, model.latent)
+    sizes = tokens * pooled, COMPONENTS, appearance, model.latent, HIDDEN
+    regression = latent_prior.Regression(*sizes)
+    regression.tokens_axes.normal_()
     save_file(halves(regression), folder / "regression.safetensors")
-    network = latent_prior.build(pooled + appearance, model.latent, heads=1, layers=1)
+    network = latent_prior.build(COMPONENTS + appearance, model.latent, heads=1, layers=1)
     network.half().save_pretrained(folder / "prior")
     latent_prior.schedule().save_pretrained(folder / "scheduler")
     write_card(
-        folder, "shape-prior", 1, pooled, route="diffusion", appearance={"width": appearance}
+        folder,
+        "shape-prior",
+        tokens,
+        pooled,
+        route="diffusion",
+        appearance={"width": appearance},
+        regression={"components": COMPONENTS, "hidden": HIDDEN},
     )
 
 
