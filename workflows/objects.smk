@@ -139,7 +139,7 @@ rule objects_score:
     message:
         "Scoring decoded objects"
     shell:
-        "brainvis objects score --config {params.config:q} --truth {input.truth} "
+        "brainvis objects score --config {params.config:q} --truth {input.truth} --threads {threads} "
         "--stimuli {input.stimuli} {params.files} {params.baselines} --out {output.table} "
         "--summary {output.summary} --protocols {output.protocols} "
         "--differences {output.differences} --log {log}"

@@ -34,6 +34,7 @@ def objects_score(
     baseline: Annotated[
         list[str] | None, typer.Option(help="Name of a method that others are compared with.")
     ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Files scored at a time.")] = 1,
     log: LogOption = None,
 ) -> None:
     """Score decoded objects in shape, volume and views, beside chance and baselines.
@@ -62,6 +63,7 @@ def objects_score(
             bootstrap=own["bootstrap"],
             permutations=own["permutations"],
             visual=None if visual is None else visual_network(visual, own["device"]),
+            threads=threads,
         )
 
     run_stage(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from brainvis.containers import Stimuli
 from brainvis.errors import BrainvisError
@@ -19,13 +18,13 @@ from brainvis.evaluate.differences import compare_methods
 from brainvis.evaluate.evaluated import Evaluated, classes_of, labels_of, order_of
 from brainvis.evaluate.reader import COMPUTED, Reader, library_versions
 from brainvis.evaluate.shape_scoring import (
-    Measured,
     Read,
     ShapeProtocol,
     measure,
     sampling_floor,
     score_shapes,
 )
+from brainvis.evaluate.side_by_side import side_by_side
 from brainvis.evaluate.written import write_scores
 from brainvis.objects3d.files import Objects
 from brainvis.objects3d.true_shapes import TrueShapes
@@ -50,6 +49,7 @@ def evaluate_objects(
     bootstrap: int = 1000,
     permutations: int = 1000,
     visual: Reader | None = None,
+    threads: int = 1,
 ) -> None:
     """Score decoded objects in shape, volume and views, beside baselines.
 
@@ -77,6 +77,8 @@ def evaluate_objects(
         Draws for intervals and for the permuted pairing.
     visual : Reader, optional
         `brainvis.evaluate.twins.visual_reader`; its stage 5 reads the views.
+    threads : int
+        Files scored at a time; the scores do not depend on it.
 
     Raises
     ------
@@ -90,11 +92,13 @@ def evaluate_objects(
     true = TrueShapes.open(truth, seen)
     read = None if visual is None else _stage_five(visual)
     ids = np.unique(np.concatenate([file.ids for file in files]))
-    real: dict[str, Measured] = {}
-    for name in tqdm(ids, desc="true objects", disable=None):
-        real[name] = measure(true.mesh(name), f"true {name}", protocol, read)
-    evaluated = []
-    for file in tqdm(files, desc="scoring objects", disable=None):
+    measured = side_by_side(
+        lambda name: measure(true.mesh(name), f"true {name}", protocol, read),
+        list(ids), "true objects", threads,
+    )  # fmt: skip
+    real = dict(zip(ids, measured, strict=True))
+
+    def scored(file: Objects) -> Evaluated:
         own = file.ids[order_of(file)]
         made = [measure(file.mesh(name), name, protocol, read) for name in own]
         classes = None if seen is None else classes_of(seen, own)
@@ -103,7 +107,9 @@ def evaluate_objects(
             protocol=protocol, permutations=permutations,
         )  # fmt: skip
         words = f"{_words(protocol)} | pool {len(own)}"
-        evaluated.append(Evaluated(labels_of(file, MODALITY), own, scores, words))
+        return Evaluated(labels_of(file, MODALITY), own, scores, words)
+
+    evaluated = side_by_side(scored, files, "scoring objects", threads)
     write_scores(
         evaluated, out_table, out_summary,
         baselines=baselines, bootstrap=bootstrap, seed=protocol.seed,

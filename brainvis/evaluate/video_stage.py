@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from brainvis.containers import Stimuli
 from brainvis.encoding.movie_files import MovieScores
@@ -16,6 +14,7 @@ from brainvis.evaluate import table as tables
 from brainvis.evaluate import video_protocol
 from brainvis.evaluate import video_scoring as scoring
 from brainvis.evaluate.evaluated import order_of
+from brainvis.evaluate.side_by_side import side_by_side
 from brainvis.evaluate.video_files import CLIPS, FLOW, TARGETS, Items
 from brainvis.evaluate.video_frames import matched
 from brainvis.evaluate.video_scoring import Options, Reader, Scored
@@ -77,16 +76,17 @@ def score_videos(
     decoded = [Items.open(path, FLOW) for path in flow]
     made = [Items.open(path, CLIPS) for path in clips]
     found: list[Scored] = []
-    found += _side_by_side(
-        lambda file: [scoring.score_flow(true, file, options)], decoded, "scoring flow", threads
+    found += side_by_side(
+        lambda file: scoring.score_flow(true, file, options), decoded, "scoring flow", threads
     )
     if made:
         name = str(true.attributes.get("estimator"))
         name = name if name in _WITHOUT_WEIGHTS else _WITHOUT_WEIGHTS[0]
         truth = _Truth(seen, true, made, _same_grid(estimate, name, true), frames, video)
-        found += _side_by_side(
+        parts = side_by_side(
             lambda file: _score_clips(truth, file, name, options), made, "scoring clips", threads
         )
+        found += [one for part in parts for one in part]
     for path in encoding:
         found += _identified(MovieScores.open(path), options)
     own = {str(file.attributes["method"]) for file in (*decoded, *made) if file.baseline}
@@ -96,15 +96,6 @@ def score_videos(
     )  # fmt: skip
     spaces = {"frames": frames, "video": video} if made else {}
     tables.write(_protocols(found, spaces), out_protocols)
-
-
-def _side_by_side(
-    work: Callable[[Items], list[Scored]], files: Sequence[Items], title: str, threads: int
-) -> list[Scored]:
-    """Scores of files in their order; most of the work is in libraries, which let threads run."""
-    with ThreadPoolExecutor(threads) as pool:
-        parts = tqdm(pool.map(work, files), total=len(files), desc=title, disable=None)
-        return [one for part in parts for one in part]
 
 
 class _Truth:

@@ -73,6 +73,19 @@ def test_tables_hold_every_object_once_with_its_baseline(tmp_path, files):
     assert better["against"] == "mean" and better["difference"] > 0
 
 
+def test_scores_do_not_depend_on_how_many_files_are_scored_at_a_time(tmp_path, files):
+    tables_of = []
+    for threads in (1, 2):
+        paths = outputs(tmp_path)
+        evaluate_objects(
+            files["true"], [files["decoder"], files["mean"]], *paths, baselines=["mean"],
+            protocol=QUICK, bootstrap=20, permutations=20, threads=threads,
+        )  # fmt: skip
+        tables_of.append([tables.read(path) for path in paths])
+    for one, two in zip(*tables_of, strict=True):
+        pd.testing.assert_frame_equal(one, two)
+
+
 def test_what_cannot_be_scored_is_refused(tmp_path, files):
     paths = outputs(tmp_path)
     few = objects(tmp_path / "few.h5", [box(SIDES[0])] * 3, IDS[:3])
