@@ -132,7 +132,7 @@ def mixture(prior: np.ndarray) -> Decoder:
     latent = Latent.fit(prior, 0.99)
 
     def decode(x: np.ndarray, images: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
-        model = BayesianMixture(prior=latent, pool=prior, bounds=(0.0, 1.0))
+        model = BayesianMixture(prior=latent, pool=prior, bounds=(0.0, 1.0), levels=True)
         return {"mixture": model.fit(x, images).predict(test)}
 
     return decode
