@@ -210,7 +210,7 @@ def show(found: dict[str, dict[str, np.ndarray]]) -> None:
                 cells = []
                 for name in names:
                     one = paired_difference(values[name], found[rival][name], draws=2000)
-                    cells.append(f"{one[0]:+.3f} [{one[1]:+.3f}, {one[2]:+.3f}]")
+                    cells.append(f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]")
                 print(f"| {method} - {rival} | " + " | ".join(cells) + " |")
 
 
