@@ -60,7 +60,7 @@ results: setup ## run what docs/results shows and write its pages
 	brainvis results workflows/config/haxby.yaml --out docs/results/haxby.md
 	snakemake report --configfile workflows/config/demo.yaml
 	brainvis results workflows/config/demo.yaml --out docs/results/demo.md
-	snakemake encoders clusters --configfile workflows/config/full.yaml
+	snakemake report --configfile workflows/config/full.yaml
 	brainvis results workflows/config/full.yaml --out docs/results/full.md
 	{ echo "# Peak memory of the betas stage, commit $$(git describe --always --dirty)"; echo; \
 	  python benchmarks/glm_memory.py; } > docs/results/glm_memory.md
