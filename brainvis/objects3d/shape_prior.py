@@ -90,9 +90,9 @@ class ShapePrior:
     def _described(self) -> tuple[str, int, tuple[int, int]]:
         """Route, width of the appearance, components and hidden width of the regression."""
         values = read_json(self.folder / CARD)
-        route, regression = values.get("route"), values.get("regression") or {}
-        asked = (values.get("appearance") or {}, "width"), (regression, "components")
-        sizes = [part.get(name) for part, name in (*asked, (regression, "hidden"))]
+        route = values.get("route")
+        appearance, regression = (values.get(name) or {} for name in ("appearance", "regression"))
+        sizes = [appearance.get("width"), regression.get("components"), regression.get("hidden")]
         counts = [one for one in sizes if type(one) is int and one > 0]
         if route not in ROUTES or len(counts) < len(sizes):
             raise BrainvisError(
