@@ -13,11 +13,11 @@ from tqdm import tqdm
 from brainvis.containers import Features, Responses, Stimuli
 from brainvis.datasets.splits import Fold, checked
 from brainvis.errors import BrainvisError
-from brainvis.evaluate.statistics import bootstrap_interval, paired_difference
+from brainvis.evaluate.statistics import Difference, bootstrap_interval, paired_difference
 from brainvis.objects3d.base import ObjectGenerator
 from brainvis.objects3d.conditions import colors, condition, seeds_of
 from brainvis.objects3d.diagnosis import diagnosed, looks, mean_colors, nearest_category
-from brainvis.objects3d.lesions import lesioned, region_voxels, rest_level
+from brainvis.objects3d.lesions import as_many_of, lesioned, region_voxels, rest_level
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh
 from brainvis.objects3d.registry import open_object_generator
 from brainvis.objects3d.true_shapes import TrueShapes
@@ -27,6 +27,7 @@ ACCURACY, COLOR, CATEGORY = "diagnosis accuracy", "colour shift", "category chan
 REFERENCE = "V1"  # region that the signs of the others are compared with
 SIGN_COLUMNS = ("subject", "measure", "region", "voxels", "value", "low", "high", "chance")
 SIGN_COLUMNS += ("against", "difference", "difference_low", "difference_high", "p", "objects")
+SIGN_COLUMNS += tuple(f"matched_difference{end}" for end in ("", "_low", "_high"))
 _WORST_SHIFT = 100.0  # CIE Lab, of an object that is not there
 
 logger = logging.getLogger("brainvis")
@@ -97,29 +98,37 @@ def diagnose_lesions(
     seeds = seeds_of(shown, test, seed)
     level = _level(Responses.open(betas), decoders, train) if towards == "rest" else None
 
-    def made(changed: np.ndarray) -> list[ColoredMesh]:
+    def made(inside: np.ndarray) -> list[ColoredMesh]:
+        changed = lesioned(z, inside, kind, level=level, kept=kept, seed=seed)
         vectors, low = decoders.predict(changed)
         return maker.generate(vectors.reshape(-1, maker.tokens, maker.width), seeds, low)
 
-    intact = made(z)
-    disordered = [
-        made(lesioned(z, places[region], kind, level=level, kept=kept, seed=seed))
-        for region in tqdm(regions, desc="lesions", disable=None)
-    ]
+    intact = made(np.zeros(z.shape[1], bool))
+    smaller = as_many_of(places, REFERENCE, seed)
+    every = [*places.values(), *smaller.values()]
+    disordered = [made(inside) for inside in tqdm(every, desc="lesions", disable=None)]
     pictures = np.stack([looks(meshes_of) for meshes_of in disordered])
     present = np.array([[mesh.status != EMPTY for mesh in part] for part in disordered])
-    named = diagnosed(pictures, present, list(regions), folds=folds, seed=seed)
+    asked = slice(len(regions))  # what follows them is for comparison alone
+    named = diagnosed(pictures[asked], present[asked], list(regions), folds=folds, seed=seed)
     _confusion(named, regions).to_csv(table, index=False)
     true = TrueShapes.open(meshes, shown)
     seen = looks([true.mesh(str(name)) for name in train])
     category = shown.table["category"].to_numpy(str)[shown.rows(train)]
-    values = {
-        ACCURACY: (named == np.array(list(regions))[:, None]).astype(float),
+    changes = {
         COLOR: _shifts(intact, disordered),
         CATEGORY: _changes(looks(intact), pictures, present, seen, category),
     }
+    right = (named == np.array(list(regions))[:, None]).astype(float)
+    values = {ACCURACY: right} | {name: found[asked] for name, found in changes.items()}
+    matched = {
+        (name, region): row
+        for name, found in changes.items()
+        for region, row in zip(smaller, found[len(regions) :], strict=True)
+    }
     sizes = {region: int(inside.sum()) for region, inside in places.items()}
-    _signs(values, sizes, measured.subject, bootstrap, seed).to_csv(signs, index=False)
+    rows = _signs(values, matched, sizes, bootstrap, seed)
+    rows.assign(subject=measured.subject)[list(SIGN_COLUMNS)].to_csv(signs, index=False)
 
 
 def _learned(
@@ -184,7 +193,11 @@ def _changes(
 
 
 def _signs(
-    values: dict[str, np.ndarray], sizes: dict[str, int], subject: str, draws: int, seed: int
+    values: dict[str, np.ndarray],
+    matched: dict[tuple[str, str], np.ndarray],
+    sizes: dict[str, int],
+    draws: int,
+    seed: int,
 ) -> pd.DataFrame:
     """Mean and interval over objects of each measure and region, and beside the reference."""
     regions, rows = list(sizes), []
@@ -196,13 +209,19 @@ def _signs(
         for region, own in parts.items():
             low, high = bootstrap_interval(own, draws=draws, seed=seed)
             row = {
-                "subject": subject, "measure": measure, "region": region,
+                "measure": measure, "region": region,
                 "voxels": sizes.get(region, sum(sizes.values())), "value": own.mean(), "low": low,
                 "high": high, "chance": chance, "objects": len(own), "against": "",
             }  # fmt: skip
             if measure != ACCURACY and region != REFERENCE and REFERENCE in parts:
                 beside = paired_difference(own, parts[REFERENCE], draws=draws, seed=seed)
-                row |= {"against": REFERENCE, "difference": beside.mean, "p": beside.p}
-                row |= {"difference_low": beside.low, "difference_high": beside.high}
+                row |= {"against": REFERENCE, "p": beside.p} | _named("difference", beside)
+            if (measure, region) in matched:
+                beside = paired_difference(own, matched[measure, region], draws=draws, seed=seed)
+                row |= _named("matched_difference", beside)
             rows.append(row)
     return pd.DataFrame(rows).reindex(columns=list(SIGN_COLUMNS))
+
+
+def _named(name: str, beside: Difference) -> dict[str, float]:
+    return {name: beside.mean, f"{name}_low": beside.low, f"{name}_high": beside.high}

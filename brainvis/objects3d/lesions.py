@@ -48,6 +48,33 @@ def region_voxels(voxels: pd.DataFrame, region: str) -> np.ndarray:
     return inside
 
 
+def as_many_of(
+    places: dict[str, np.ndarray], reference: str, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """For every region smaller than the reference, as many of the reference's voxels, at random.
+
+    What a lesion does grows with its size: a small region is compared with these.
+
+    Parameters
+    ----------
+    places : dict of str to ndarray, (v,) bool
+        Voxels of regions; without the reference among them there is nothing to draw from.
+    reference : str
+    seed : int
+
+    Returns
+    -------
+    dict of str to ndarray, (v,) bool
+    """
+    drawn, rng = {}, np.random.default_rng([seed, 317])
+    pool = np.flatnonzero(places.get(reference, []))
+    for region, inside in places.items():
+        if inside.sum() < len(pool):
+            drawn[region] = np.zeros_like(inside)
+            drawn[region][rng.choice(pool, inside.sum(), replace=False)] = True
+    return drawn
+
+
 def rest_level(betas: np.ndarray) -> np.ndarray:
     """What no response at all (a beta of 0) is in z-scores of training trials, (v,).
 

@@ -156,8 +156,24 @@ def test_lesions_give_a_confusion_of_every_object_and_signs(world, object_folder
     right = table.loc[table["region"] == table["predicted"], "count"].sum() / 12
     assert whole["value"] == pytest.approx(right) and whole["chance"] == pytest.approx(1 / 3)
     assert whole["low"] <= whole["value"] <= whole["high"]
+    smaller = signs[signs["matched_difference"].notna()]
+    assert smaller.empty  # regions of equal size need no other comparison
     other, _ = diagnose(world, object_folders["shape-prior"])
     pd.testing.assert_frame_equal(table, other)
+
+
+def test_a_smaller_region_stands_beside_as_many_voxels_of_v1(world, object_folders):
+    from brainvis.containers import Responses
+
+    file = Responses.open(world / "responses.h5")
+    voxels = file.voxels.assign(roi=file.voxels["roi"].where(file.voxels.index % 8 != 1, ""))
+    attributes = {k: v for k, v in file.attributes.items() if k not in ("schema", "complete")}
+    write_responses(world / "responses.h5", file.betas(), file.trials, voxels, **attributes)
+    table, signs = diagnose(world, object_folders["shape-prior"])
+    beside = signs[signs["matched_difference"].notna()]
+    assert set(beside["region"]) == {"hV4"} and (beside["voxels"] == 3).all()
+    assert (beside["matched_difference_low"] <= beside["matched_difference"]).all()
+    assert table.groupby("region")["count"].sum().tolist() == [4, 4, 4]  # never named itself
 
 
 def test_test_responses_change_no_fitted_number(world, object_folders, monkeypatch):

@@ -34,6 +34,7 @@ SIGN = {
     "subject": "01", "measure": "colour shift", "region": "hV4", "voxels": 9, "value": 6.5,
     "low": 5.0, "high": 8.0, "chance": np.nan, "against": "V1", "difference": 2.25,
     "difference_low": 1.0, "difference_high": 3.0, "p": 0.01, "objects": 6,
+    "matched_difference": 3.5, "matched_difference_low": 2.5, "matched_difference_high": 4.5,
 }  # fmt: skip
 
 
@@ -83,6 +84,7 @@ def test_the_section_holds_scores_objects_and_diagnosis(results):
     assert "Perfect" in tables_[-1].caption
     sign = [cell.text for cell in tables_[-2].rows[0]]
     assert "6.500 [5.000, 8.000]" in sign and "2.250 [1.000, 3.000]" in sign
+    assert "3.500 [2.500, 4.500]" in sign
     html, figures = render("t", "simulated", [built])
     holds = [html.count("<iframe") == 1, "data:image/gif;base64,R0lGOD" in html]
     assert all(holds) and "object_diagnosis" in figures  # pytest must not explain megabytes

@@ -34,7 +34,8 @@ _PANELS += ("views_pixel_two_way", "views_visual_two_way", "views_visual_correla
 SIGNS = (
     "What a disordered region does to the object: distance of its mean colour from the intact "
     "brain's object (CIE Lab), and whether its pictures look like another category (nearest mean "
-    "picture of training objects). Regions differ in their number of voxels."
+    "picture of training objects). Regions differ in their number of voxels, so that those smaller "
+    "than V1 stand beside a lesion of as many voxels of V1, drawn at random, too."
 )
 _SIZE = 112  # pixels of an object in the turntables
 
@@ -211,24 +212,25 @@ def _diagnosed(diagnosis: pd.DataFrame, kind: str) -> list[Part]:
 
 
 def _signs(signs: pd.DataFrame) -> Table:
-    columns = ["subject", "measure", "region", "voxels", "mean", "minus V1", "p", "objects"]
+    columns = ["subject", "measure", "region", "voxels", "mean", "minus V1", "p"]
+    columns += ["minus as many voxels of V1", "objects"]
     lines = [
         [
             Cell(str(row["subject"])), Cell(row["measure"]), Cell(row["region"]),
             Cell(str(row["voxels"])),
             Cell(f"{number(row['value'])} {interval(row['low'], row['high'])}"),
-            Cell(_beside(row)), Cell(number(row["p"])), Cell(str(row["objects"])),
+            Cell(_beside(row, "difference")), Cell(number(row["p"])),
+            Cell(_beside(row, "matched_difference")), Cell(str(row["objects"])),
         ]
         for row in records(signs)
     ]  # fmt: skip
     return Table(columns, lines, f"{SIGNS} Intervals: 95 % bootstrap over objects.", folded=True)
 
 
-def _beside(row: dict) -> str:
-    if not np.isfinite(row["difference"]):
+def _beside(row: dict, name: str) -> str:
+    if not np.isfinite(row[name]):
         return ""
-    ends = interval(row["difference_low"], row["difference_high"])
-    return f"{number(row['difference'])} {ends}"
+    return f"{number(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}"
 
 
 def _protocols(protocols: pd.DataFrame) -> Table:
