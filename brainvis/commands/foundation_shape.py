@@ -16,7 +16,7 @@ def foundation_shape(
     meshes: Annotated[Path, typer.Option(help="Folder of their meshes (`prior-objects`).")],
     image_text: Annotated[Path, typer.Option(help="Folder of the image-text model.")],
     out: Annotated[Path, typer.Option(help="Generator folder to write, with its model card.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the autoencoder.")] = 300,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the autoencoder.")] = 2000,
     prior_steps: Annotated[int, typer.Option(min=1, help="Steps of the diffusion prior.")] = 500,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch, and processes.")] = 2,
     log: LogOption = None,
