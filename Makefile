@@ -60,6 +60,9 @@ results: setup ## run what docs/results shows and write its pages
 	brainvis results workflows/config/haxby.yaml --out docs/results/haxby.md
 	snakemake report --configfile workflows/config/demo.yaml
 	brainvis results workflows/config/demo.yaml --out docs/results/demo.md
+	for one in category category-control; do \
+	  snakemake report --configfile workflows/config/$$one.yaml && \
+	  brainvis results workflows/config/$$one.yaml --out docs/results/$$one.md || exit 1; done
 	snakemake report --configfile workflows/config/full.yaml
 	brainvis results workflows/config/full.yaml --out docs/results/full.md
 	{ echo "# Peak memory of the betas stage, commit $$(git describe --always --dirty)"; echo; \

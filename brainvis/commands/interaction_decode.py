@@ -28,7 +28,7 @@ def interaction_decode(
     values = read_settings(config)
 
     def work(outputs: dict[str, Path]) -> None:
-        from brainvis.decoding.interaction_stage import decode_interaction
+        from brainvis.decoding.interaction_decode import decode_interaction
 
         for name, path in outputs.items():
             control = name == "shuffled"

@@ -51,7 +51,7 @@ def interaction_train(
     }
 
     def work(outputs: dict[str, Path]) -> None:
-        from brainvis.decoding.interaction_stage import train_interaction
+        from brainvis.decoding.interaction_train import train_interaction
 
         scales = {one.partition(".")[2]: _scales(values["settings"][one]) for one in contrasted}
         train_interaction(

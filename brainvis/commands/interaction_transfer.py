@@ -40,7 +40,7 @@ def interaction_transfer(
     shared = {name: settings[name] for name in ("share", "synthetic", "validation")}
 
     def work(outputs: dict[str, Path]) -> None:
-        from brainvis.decoding.interaction_stage import transfer_interaction
+        from brainvis.decoding.interaction_transfer import transfer_interaction
 
         transfer_interaction(
             network,

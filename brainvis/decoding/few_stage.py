@@ -38,7 +38,7 @@ def transfer_few(
     Parameters
     ----------
     network, reference : Path
-        Outputs of `brainvis.decoding.interaction_stage.train_interaction`.
+        Outputs of `brainvis.decoding.interaction_train.train_interaction`.
     responses : Path
         `Responses` of the new subject. What its training trials say is all that is used.
     population, features : Path

@@ -18,7 +18,7 @@ from brainvis.artifacts import files, hdf5
 from brainvis.decoding.interaction import BrainInteraction, Sizes
 from brainvis.decoding.interaction_data import Person, Standardised
 from brainvis.decoding.interaction_fit import Learning, Pairs, Plan
-from brainvis.encoding.universal_embeddings import joined
+from brainvis.encoding.universal_embeddings import Embeddings, joined
 from brainvis.encoding.universal_files import load_weights
 from brainvis.errors import BrainvisError
 
@@ -189,3 +189,40 @@ def _tensors(file: Path, digest: str) -> dict[str, Tensor]:
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def gauge_of(population: Path, known: Embeddings) -> np.ndarray:
+    """Functional gauge (d, e) of the encoder that made these embeddings.
+
+    Raises
+    ------
+    BrainvisError
+        The gauge of another encoder.
+    """
+    with hdf5.opened(population, schema="population") as file:
+        gauge, encoder = hdf5.get(file, "gauge"), str(file.attrs["encoder"])
+    if encoder != known.attributes["encoder"]:
+        raise BrainvisError(
+            f"belongs to another encoder than {known.path}",
+            file=population,
+            field="encoder",
+            found=encoder[:12],
+        )
+    return gauge
+
+
+def check_network(known: Embeddings, opened: Trained, network: Path) -> None:
+    """Refuse voxels of another network.
+
+    Raises
+    ------
+    BrainvisError
+        They were learned with other weights.
+    """
+    if known.attributes["encoder"] != opened.digest:
+        raise BrainvisError(
+            f"belongs to another network than {network}",
+            file=known.path,
+            field="encoder",
+            found=str(known.attributes["encoder"])[:12] or "none",
+        )

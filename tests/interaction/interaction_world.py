@@ -12,11 +12,9 @@ from brainvis.clusters.stage import Clusters, assign_clusters, fit_clusters
 from brainvis.containers import Features, Responses, write_features, write_responses
 from brainvis.datasets import splits
 from brainvis.datasets.splits import Fold
-from brainvis.decoding.interaction_stage import (
-    decode_interaction,
-    train_interaction,
-    transfer_interaction,
-)
+from brainvis.decoding.interaction_decode import decode_interaction
+from brainvis.decoding.interaction_train import train_interaction
+from brainvis.decoding.interaction_transfer import transfer_interaction
 from brainvis.encoding.universal_embeddings import voxel_rows, write_embeddings
 
 CODE, EMBEDDING, TOKENS, WIDTH, POOLED, COUNT = 6, 8, 5, 4, 7, 5

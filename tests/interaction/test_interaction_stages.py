@@ -21,7 +21,7 @@ from sklearn.linear_model import RidgeCV
 from brainvis.artifacts import hdf5
 from brainvis.artifacts.files import sha256
 from brainvis.containers import Features, Responses
-from brainvis.decoding import interaction_files, interaction_fit, interaction_stage
+from brainvis.decoding import interaction_files, interaction_fit, interaction_start
 from brainvis.decoding.interaction_files import WEIGHTS, checkpointed, read_network
 from brainvis.encoding.universal_embeddings import Embeddings
 from brainvis.encoding.weights import training_responses
@@ -164,7 +164,7 @@ def _kill(patch, moment: str) -> None:
 
             return after
 
-        patch.setattr(interaction_stage, "checkpointed", fragile)
+        patch.setattr(interaction_start, "checkpointed", fragile)
     elif moment == "within an epoch":
         steps, step = [], interaction_fit._step
 

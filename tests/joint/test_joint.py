@@ -20,8 +20,8 @@ from brainvis import cli
 from brainvis.artifacts import hdf5
 from brainvis.containers import Features, Responses, Stimuli, write_responses, write_stimuli
 from brainvis.datasets import splits
+from brainvis.decoding.interaction_decode import decode_interaction
 from brainvis.decoding.interaction_files import read_network
-from brainvis.decoding.interaction_stage import decode_interaction
 from brainvis.encoding.universal_embeddings import Embeddings
 from brainvis.errors import BrainvisError
 from brainvis.generation import joint_fit
