@@ -33,11 +33,13 @@ logger = logging.getLogger("brainvis")
 
 def settings_text(config: configuration.RunConfig, *keys: str) -> str:
     """The slice that a stage needs, as the canonical JSON that goes into a rule's params."""
+    settings = config.slice(*keys)
     context = {
         "dataset": getattr(config.dataset, "label", config.dataset.name),
         "kind": config.kind,
         "seed": config.seed,
-        "settings": config.slice(*keys),
+        "settings": settings,
+        "checkpoints": configuration.versions(settings),
     }
     return json.dumps(context, sort_keys=True, separators=(",", ":"))
 

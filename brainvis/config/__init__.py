@@ -5,6 +5,7 @@ refused. Each stage gets only the slice of the configuration that it reads (`Run
 that a change reruns what it touches and nothing else.
 """
 
+from brainvis.config.checkpoints import versions
 from brainvis.config.load import (
     data_roots,
     find_checkpoint,
@@ -25,4 +26,5 @@ __all__ = [
     "run_folder",
     "schema",
     "validated",
+    "versions",
 ]
