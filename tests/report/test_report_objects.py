@@ -94,6 +94,8 @@ def test_rows_for_docs_results(results):
     text = "\n".join(section_of_objects.markdown_parts(results))
     assert "**prior**" in text and "shuffled (baseline)" in text and "| V1 | 8 | 2 |" in text
     assert "| 2.250 |" in text
+    (paired,) = [line for line in text.splitlines() if line.startswith("| prior | mean-shape |")]
+    assert paired.count("[") == 3 and "Differences paired over objects" in text
 
 
 def test_what_does_not_belong_on_the_page_is_refused(results):

@@ -37,6 +37,10 @@ SIGNS = (
     "picture of training objects). Regions differ in their number of voxels, so that those smaller "
     "than V1 stand beside a lesion of as many voxels of V1, drawn at random, too."
 )
+_PAIRED = ("difference", "low", "high")  # mean and interval, columns of tables of differences,
+_REFERENCE = ("difference", "difference_low", "difference_high")  # and of signs
+_MATCHED = ("matched_difference", "matched_difference_low", "matched_difference_high")
+_HEADLINE = ("chamfer", "volume_iou", "shape_two_way")
 _SIZE = 112  # pixels of an object in the turntables
 
 
@@ -92,6 +96,7 @@ def markdown_parts(results: ObjectResults) -> list[str]:
     for split in dict.fromkeys(rows["split"]):
         part = where(rows, split=split)
         parts += [f"## 3D objects, split `{split}`, n = {part['n'].max()}", score_matrix(part)]
+        parts += _paired(where(results.differences, split=split))
     if results.diagnosis is not None:
         counts = _counts(results.diagnosis)
         lines = [["disordered region", *map(str, counts.columns)]]
@@ -105,13 +110,25 @@ def markdown_parts(results: ObjectResults) -> list[str]:
     return parts
 
 
+def _paired(differences: pd.DataFrame) -> list[str]:
+    """Paired differences of the methods from the baselines, in the metrics of the headline."""
+    if differences.empty:
+        return []
+    lines = [["method", "minus", *_HEADLINE]]
+    for pair in records(differences.filter(["method", "against"]).drop_duplicates()):
+        rows = records(where(differences, **pair))
+        known = {row["metric"]: _beside(row, *_PAIRED) for row in rows}
+        lines.append([*pair.values(), *(known.get(name, "–") for name in _HEADLINE)])
+    return ["Differences paired over objects, 95 % bootstrap intervals.", markdown(lines)]
+
+
 def _texts(row: dict) -> list[str]:
     return [number(v) if isinstance(v, float) else str(v) for v in row.values()]
 
 
 def _headline(rows: pd.DataFrame, method: str) -> str:
     said = []
-    for name in ("chamfer", "volume_iou", "shape_two_way"):
+    for name in _HEADLINE:
         own = where(rows, metric=name)
         ours, others = where(own, method=method), where(own, baseline=True)
         if ours.empty:
@@ -219,18 +236,17 @@ def _signs(signs: pd.DataFrame) -> Table:
             Cell(str(row["subject"])), Cell(row["measure"]), Cell(row["region"]),
             Cell(str(row["voxels"])),
             Cell(f"{number(row['value'])} {interval(row['low'], row['high'])}"),
-            Cell(_beside(row, "difference")), Cell(number(row["p"])),
-            Cell(_beside(row, "matched_difference")), Cell(str(row["objects"])),
+            Cell(_beside(row, *_REFERENCE)), Cell(number(row["p"])),
+            Cell(_beside(row, *_MATCHED)), Cell(str(row["objects"])),
         ]
         for row in records(signs)
     ]  # fmt: skip
     return Table(columns, lines, f"{SIGNS} Intervals: 95 % bootstrap over objects.", folded=True)
 
 
-def _beside(row: dict, name: str) -> str:
-    if not np.isfinite(row[name]):
-        return ""
-    return f"{number(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}"
+def _beside(row: dict, mean: str, low: str, high: str) -> str:
+    """A difference with its interval, from these columns; nothing where there is none."""
+    return f"{number(row[mean])} {interval(row[low], row[high])}" if np.isfinite(row[mean]) else ""
 
 
 def _protocols(protocols: pd.DataFrame) -> Table:
