@@ -75,7 +75,7 @@ benchmarks: setup ## side by side with peers, hours on two cores: docs/results/b
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[bench]"
 	{ echo "# Benchmarks, commit $$(git describe --always --dirty)"; \
 	  for one in "ridge --sizes full --repeats 1" in_context universal_step \
-	      "generation --folder data/foundation/generator" interaction; do \
+	      "generation --folder data/foundation/generator" interaction objects3d shape_metrics; do \
 	    echo; python benchmarks/$${one%% *}.py $$(echo $$one | cut -s -d' ' -f2-); done; } \
 	  > docs/results/benchmarks.md
 

@@ -60,21 +60,23 @@ def main() -> None:
             true_shape(meshes, str(one), turn) for one, turn in zip(source.ids, turns, strict=True)
         ]
         images = source.images()
-    prior, clip = ShapePrior(SHIPPED / "shape"), OpenClip(SHIPPED / "image_text", (), device="cpu")
-    pooled, low = clip.extract(images)[0], Pixels(8).extract(images)[0]
+    prior = ShapePrior(SHIPPED / "shape")
+    clip = OpenClip(SHIPPED / "image_text", (-1,), device="cpu")
+    tokens, low = np.asarray(clip.extract(images)[1]), Pixels(8).extract(images)[0]
+    tokens = tokens.reshape(count, prior.tokens, prior.width)
     seeds = np.arange(count)
     print("| step | wall s | CPU s |\n|---|---|---|")
     timed = {
         "voxels of a mesh, 64^3": lambda: [filled(one) for one in shapes],
         "mesh to latent": lambda: prior.encode(shapes),
-        "embedding to latent, ridge": lambda: prior.latents(pooled, seeds, low, "ridge"),
-        "embedding to latent, diffusion": lambda: prior.latents(pooled, seeds, low, "diffusion"),
+        "tokens to latent, regression": lambda: prior.latents(tokens, seeds, low, "regression"),
+        "tokens to latent, diffusion": lambda: prior.latents(tokens, seeds, low, "diffusion"),
     }
     results = {}
     for name, work in timed.items():
         (wall, cpu), results[name] = seconds(work, count)
         print(f"| {name} | {wall:.3f} | {cpu:.3f} |")
-    latents = results["embedding to latent, ridge"]
+    latents = results["tokens to latent, regression"]
     (wall, cpu), made = seconds(lambda: prior.decode(latents), count)
     print(f"| latent to mesh, 64^3 | {wall:.3f} | {cpu:.3f} |")
     solids = results["voxels of a mesh, 64^3"]

@@ -35,7 +35,7 @@ from brainvis.report.results import commit, markdown
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Voxels, images. The constants of brainvis/planning were set on `large` and on finished runs of
-# simulated brains; `check` was run after that.
+# simulated brains.
 SIZES = {"small": (500, 100), "middle": (3000, 300), "large": (12_000, 800), "check": (7000, 1100)}
 SETTINGS = {
     "seed": 0,
@@ -260,8 +260,8 @@ def page(parts: list[tuple[str, Path, Path]]) -> str:
     said = (
         f"{near} of {len(ratios)} estimates of memory and disk lie within 25 % of what was "
         f"measured; the lowest ratio is {min(ratios):.2f}, the highest {max(ratios):.2f}. "
-        "The constants were set on `tiny`, `demo` and `large`; `check`, of which only some rules "
-        "ran, came after. Memory: peak resident memory of the rule's largest job. Disk: outputs of "
+        "The constants were set on such runs, those of movies, objects and report on `demo` and "
+        "`full` alone. Memory: peak resident memory of the rule's largest job. Disk: outputs of "
         "the jobs that ran. "
         "Seconds: all jobs of the rule one after the other; the machine was busy with other work, "
         f"so they tell only the order. A large matrix product runs at "

@@ -84,7 +84,7 @@ def _world(config: RunConfig, size: Size) -> Iterator[Estimate]:
     yield Estimate(
         "channels",
         1,
-        resident(LIGHT + 30, film * 2.6),
+        resident(LIGHT + 30, min(film * 2.6, 200 * MIB)),
         29_500.0 * size.images,
         flops=4e8 * size.images,
     )
@@ -94,7 +94,7 @@ def _world(config: RunConfig, size: Size) -> Iterator[Estimate]:
     yield Estimate(
         "simulate",
         size.subjects,
-        resident(NUMERIC, bold * F4 * 2),
+        resident(NUMERIC, min(bold * F4 * 2, 160 * MIB)),
         size.subjects * (bold * _BOLD_GZIP * 2 + truth),
         flops=size.subjects * 1e3 * bold,
     )
@@ -110,7 +110,7 @@ def _world(config: RunConfig, size: Size) -> Iterator[Estimate]:
 def _betas(size: Size) -> Estimate:
     """A block of voxels of all volumes, and its copies while HRFs are compared."""
     step = max(1, min(BLOCK, _BOLD_BYTES // (F4 * size.volumes), size.voxels))
-    held = step * (size.volumes * F4 * 3 + size.trials * F8 * 3)
+    held = step * (size.volumes * F4 + size.trials * F8) * 2
     projections = size.volumes * size.trials * F8
     return Estimate(
         "estimate_betas",

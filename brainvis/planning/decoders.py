@@ -84,6 +84,8 @@ def _image_peak(decoder: Decoder, size: Size, spaces: dict[str, Space]) -> float
         case _:
             learning = prior + axes + images + n * v * (F4 + _LEFT_OUT * F8)
             learning += 4 * components * v * F8
+            if decoder.method == "bayesian_mixture":  # as measured
+                learning *= 2
     before = prior + axes if decoder.prior else 0
     return resident(NUMERIC, max(reading + before, learning, n * v * F4 + prior + latent))
 

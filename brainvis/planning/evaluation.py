@@ -11,7 +11,8 @@ from brainvis.planning.spaces import Space
 
 _ROW = 3.2  # bytes a score in Parquet, repeated text being packed
 _SUMMARY = 280  # bytes a row
-_PIXEL_METRICS, _SPACE_METRICS = 9, 6
+_PIXEL_METRICS, _SPACE_METRICS, _TWIN_METRICS = 9, 6, 8
+_NETWORKS, _ACTIVATIONS = 735, 2.3 * MIB  # of the twins: MiB before data, bytes a test image
 _FIGURES, _GRID = 0.75 * MIB, 0.2 * MIB  # pictures of a run; of a subject's rows of a method
 _PAGE = 2.44  # pictures, and again in the page that holds them
 
@@ -23,12 +24,18 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
     else:
         yield _metrics(config, size, spaces)
         if config.vector_methods:
-            rows = 40 * len(config.vector_methods) * size.subjects
+            rows = 280 * len(config.vector_methods) * size.subjects
             yield Estimate("retrieval", 1, resident(NUMERIC, _vectors(config, size, spaces)), rows)
     if config.evaluate.compare:
-        yield Estimate("compare", 1, resident(NUMERIC + 10), 2000)
+        rows = 170.0 * sum(
+            len(one.against) * (_per_method(config) if one.method in config.image_methods else 6)
+            for one in config.evaluate.compare
+        )
+        held = 700 * _per_image(config, size) * size.subjects * size.test * len(config.splits)
+        yield Estimate("compare", 1, resident(NUMERIC + 25, held), rows)
     figures = _FIGURES + _GRID * size.subjects * len(config.image_methods)
-    yield Estimate("report", 1, resident(NUMERIC + 200), _PAGE * figures, flops=2e4 * figures)
+    page = _PAGE * figures
+    yield Estimate("report", 1, resident(NUMERIC + 150, 22 * page), page, flops=2e4 * figures)
 
 
 def _vectors(config: RunConfig, size: Size, spaces: dict[str, Space]) -> float:
@@ -38,17 +45,25 @@ def _vectors(config: RunConfig, size: Size, spaces: dict[str, Space]) -> float:
     return size.test * largest * (3 * F4 + 4 * F8) + size.images * largest * F4
 
 
+def _per_method(config: RunConfig) -> int:
+    """Scores of an image by a method."""
+    twins = _TWIN_METRICS if config.evaluate.visual else 0
+    return _PIXEL_METRICS + _SPACE_METRICS * len(config.evaluate.features) + twins
+
+
+def _per_image(config: RunConfig, size: Size) -> int:
+    """Scores of an image by all methods."""
+    count = len(config.image_methods) * _per_method(config)
+    count += _SPACE_METRICS * len(config.feature_decoders)
+    count += 2 * _SPACE_METRICS * sum(len(one.spaces) for one in config.brain_models.values())
+    if config.encoders and config.encoders.prompt_space:
+        count += _SPACE_METRICS * (len(config.encoders.contexts) + 1) * size.new // size.subjects
+    return count
+
+
 def _metrics(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Estimate:
     """Images of a file, seen and made, in float64 while SSIM is permuted; tables of scores."""
-    methods = len(config.image_methods)
-    read = [*config.evaluate.features]
-    per_image = methods * (_PIXEL_METRICS + _SPACE_METRICS * len(read))
-    per_image += _SPACE_METRICS * len(config.feature_decoders)
-    per_image += 2 * _SPACE_METRICS * sum(len(one.spaces) for one in config.brain_models.values())
-    if config.encoders and config.encoders.prompt_space:
-        per_image += (
-            _SPACE_METRICS * (len(config.encoders.contexts) + 1) * size.new // size.subjects
-        )
+    per_image = _per_image(config, size)
     scores = per_image * size.subjects * size.test * len(config.splits)
     rows = per_image * (size.subjects + 1) * len(config.splits)
     pixels = size.side**2 * 3
@@ -56,10 +71,11 @@ def _metrics(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Estimat
     vectors = _vectors(config, size, spaces)
     pairs = 6.0 * size.test**2 * F8
     tables = scores * 60
+    networks = _NETWORKS * MIB + size.test * _ACTIVATIONS if config.evaluate.visual else 0
     return Estimate(
         "metrics",
         1,
-        resident(NUMERIC + 5, max(pictures, vectors) + pairs, tables),
+        resident(NUMERIC + 5, max(pictures, vectors) + pairs, tables, networks),
         scores * _ROW + rows * _SUMMARY + F2,
         flops=2e6 * scores + 40.0 * rows * config.evaluate.bootstrap * size.test,
     )

@@ -8,7 +8,18 @@ from brainvis.config import RunConfig
 from brainvis.planning.data import VOXEL_TABLE, averaged, betas_disk
 from brainvis.planning.decoders import decoded_disk, ridge_peak
 from brainvis.planning.encoders import READING, embeddings_disk
-from brainvis.planning.estimate import F2, F4, F8, NUMERIC, TORCH, Estimate, resident, stored, table
+from brainvis.planning.estimate import (
+    F2,
+    F4,
+    F8,
+    LIGHT,
+    NUMERIC,
+    TORCH,
+    Estimate,
+    resident,
+    stored,
+    table,
+)
 from brainvis.planning.size import Size
 from brainvis.planning.spaces import Space
 
@@ -42,8 +53,8 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
     yield Estimate(
         "brain",
         1,
-        resident(NUMERIC, size.subjects * responses),
-        500.0 * methods * size.subjects + 40.0 * methods * size.subjects * size.test,
+        resident(NUMERIC, responses),
+        3300.0 * methods * size.subjects + 37.0 * methods * size.subjects * size.test,
         flops=1e6 * methods * size.subjects * size.test,
     )
 
@@ -58,15 +69,15 @@ def _few(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[Es
     yield Estimate(
         "few_responses",
         jobs,
-        resident(NUMERIC, 3.0 * max(kept) * size.voxels * F8),
+        resident(LIGHT, 3.0 * max(kept) * size.voxels * F8),
         size.new * betas * sum(kept),
     )
     known = size.trained * size.voxels
-    compared = 4.0 * min(_BLOCK, size.voxels) * known * F8 + 3 * size.train * known * F8
+    compared = (0.8 * min(_BLOCK, size.voxels) + 0.6 * size.train) * known * F8
     yield Estimate(
         "few_transfer",
         jobs,
-        resident(TORCH, compared),
+        resident(TORCH + 160, compared),
         jobs * embeddings_disk(size, 1, _GAUGE),
         flops=jobs * 4.0 * size.voxels * known * _GAUGE,
     )
@@ -87,5 +98,5 @@ def _few(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[Es
         jobs * decoded_disk(space, size.test, ridge.tokens),
     )
     yield Estimate(
-        "few_score", 1, resident(NUMERIC, size.test * space.pooled * 4 * F8), 400.0 * jobs
+        "few_score", 1, resident(NUMERIC, size.test * space.pooled * 4 * F8), 640.0 * jobs
     )

@@ -11,6 +11,7 @@ from brainvis.planning.data import VOXEL_TABLE
 from brainvis.planning.estimate import (
     F4,
     F8,
+    LIGHT,
     MIB,
     NUMERIC,
     TORCH,
@@ -24,12 +25,12 @@ from brainvis.planning.spaces import Space
 
 _GRID, _FRAMES = 32, 3  # cells and frames of a flow field
 _REST_SECONDS = 22.0  # before and after the clips of a segment
-_BOLD_GZIP = 2.0  # bytes a voxel and volume, of int16
+_BOLD_GZIP = 3.2  # bytes a voxel and volume, of int16
 _BLOCK_BYTES = 1 << 28  # of BOLD held at a time
 _TABLES = (9, 4, 8, 11, 1, 4, 11, 9, 8, 8, 8)  # of volumes and clips
-_CLIP_GZIP, _FLOW_GZIP = 0.6, 0.9
-_FILMS = 12 * MIB
-_METRICS, _ROW = 25, 4.0  # scores of a clip by a method, and bytes a score
+_CLIP_GZIP, _FLOW_GZIP, _DECODED_GZIP = 0.45, 0.29, 0.63
+_FILMS = 6 * MIB
+_METRICS, _ROW = 18, 4.0  # scores of a clip by a method, and bytes a score
 _PASSES = 60  # over the training clips that a learned decoder takes
 
 
@@ -41,11 +42,10 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
     averaged, volumes = _volumes(motion.movie, size)
     yield from _bold(size, averaged, volumes)
     cells = _FRAMES * _GRID**2
-    flow = size.images * size.frames * size.side**2 * 2 * F4
     yield Estimate(
         "movie_targets",
         1,
-        resident(NUMERIC, min(flow, 64 * MIB)),
+        resident(LIGHT, size.images * 1e5),
         stored(size.images, cells, 3, ratio=_FLOW_GZIP) + table(size.images, 11),
         flops=1e3 * size.images * size.frames * size.side**2,
     )
@@ -55,23 +55,23 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
         yield Estimate(
             "movie_animate",
             jobs * len(config.animators),
-            resident(TORCH + 100, 16 * frames * F4 * 8),
+            resident(TORCH + 390, 16 * frames * F4 * 8),
             jobs * len(config.animators) * (size.test * frames * _CLIP_GZIP + table(size.test, 11)),
             flops=2e3 * jobs * len(config.animators) * size.test * frames,
         )
     if motion.encoding is not None:
-        yield Estimate("movie_judge", 1, resident(NUMERIC), 4000)
+        yield Estimate("movie_judge", 1, resident(LIGHT + 11), 14_300.0 * size.subjects)
         yield _encoding(motion, size, spaces, averaged)
     methods = len(motion.decoders) + len(config.animators)
     scores = methods * size.subjects * size.test * _METRICS
     yield Estimate(
         "movie_score",
         1,
-        resident(TORCH, size.test * frames * F4 * 4, scores * 60),
+        resident(TORCH + 730, size.test * frames * F4 * 3, scores * 60),
         scores * _ROW + 300 * _METRICS * methods * (size.subjects + 1),
         flops=2e7 * scores,
     )
-    yield Estimate("movie_show", 1, resident(NUMERIC + 150), _FILMS, flops=2e10)
+    yield Estimate("movie_show", 1, resident(TORCH + 235), _FILMS, flops=2e10)
 
 
 def _volumes(movie: Movie, size: Size) -> tuple[int, int]:
@@ -90,7 +90,7 @@ def _volumes(movie: Movie, size: Size) -> tuple[int, int]:
 
 def _bold(size: Size, averaged: int, volumes: int) -> Iterator[Estimate]:
     bold = volumes * size.voxels
-    yield Estimate("movie_dataset", 1, resident(NUMERIC), 2000)
+    yield Estimate("movie_dataset", 1, resident(NUMERIC), 930)
     yield Estimate(
         "movie_simulate",
         size.subjects,
@@ -103,7 +103,7 @@ def _bold(size: Size, averaged: int, volumes: int) -> Iterator[Estimate]:
     yield Estimate(
         "movie_responses",
         size.subjects,
-        resident(NUMERIC + 45, min(bold * F4, _BLOCK_BYTES) * 4, 2 * averaged * size.voxels * F4),
+        resident(NUMERIC + 45, min(bold * F4, _BLOCK_BYTES) * 8, 4 * averaged * size.voxels * F4),
         size.subjects * responses,
         flops=size.subjects * 1.2e3 * bold,
     )
@@ -115,8 +115,8 @@ def _decoding(motion: Motion, size: Size, jobs: int) -> Estimate:
     return Estimate(
         "movie_decode",
         count,
-        resident(TORCH, size.images * (size.voxels * 5 * F4 + cells * 2 * F8)),
-        count * (stored(size.test, cells, 2) + table(size.test, 11)),
+        resident(TORCH + 190, 10 * size.images * (size.voxels * 5 * F4 + cells * 2 * F8)),
+        count * (stored(size.test, cells, 2, ratio=_DECODED_GZIP) + table(size.test, 11)),
         flops=count * size.images * cells * 2e4 * _PASSES / 10,
     )
 
@@ -129,9 +129,7 @@ def _encoding(motion: Motion, size: Size, spaces: dict[str, Space], averaged: in
     return Estimate(
         "movie_encode",
         size.subjects,
-        resident(
-            NUMERIC + 60, averaged * longest * F8 * 2, averaged * size.voxels * F8 * 3, kernels
-        ),
-        size.subjects * (table(size.voxels, *VOXEL_TABLE) + size.voxels * 40 * F4),
+        resident(TORCH + 183, 1.44 * (averaged * (longest * 2 + size.voxels * 3) * F8 + kernels)),
+        size.subjects * (table(size.voxels, *VOXEL_TABLE) + size.voxels * 2000),
         flops=size.subjects * motion.encoding.draws * 4.0 * averaged**2 * size.voxels,
     )

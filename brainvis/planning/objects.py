@@ -13,7 +13,7 @@ _GRID = 64**3 + 4 * 32**3  # bytes of the grids of a shape
 _MESH = 0.12 * MIB  # of an object in its file
 _DRAW = 1.5e9  # operations of one object, its surface included, at the speed of matrix products
 _VIEWS = 4
-_METRICS, _ROW = 16, 4.0  # scores of an object by a method, and bytes a score
+_METRICS, _ROW = 22, 4.0  # scores of an object by a method, and bytes a score
 
 
 def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
@@ -25,7 +25,7 @@ def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
         yield Estimate(
             "objects_latents",
             1,
-            resident(TORCH, size.images * _GRID * 2),
+            resident(TORCH + 490, size.images * _GRID * 1.5),
             stored(size.images, _LATENT),
             flops=2e9 * size.images,
         )
@@ -39,11 +39,12 @@ def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
     )
     if config.objects.lesions is not None:
         lesions = config.objects.lesions
-        seen = min(lesions.objects, size.test) * (len(lesions.regions) + 1)
+        # all regions, the smaller ones' share of the reference, nothing
+        seen = min(lesions.objects, size.test) * 2 * len(lesions.regions)
         yield Estimate(
             "objects_diagnose",
             jobs,
-            resident(TORCH + 150, size.train * size.voxels * F8 * 4, seen * _MESH * 2),
+            resident(TORCH + 355, size.train * size.voxels * F8 * 4, seen * _MESH * 5.2),
             jobs * 60 * (len(lesions.regions) + 1) ** 2,
             flops=jobs * (seen * 2 * _DRAW + size.train * _VIEWS * 1e8),
         )
@@ -51,7 +52,7 @@ def stages(config: RunConfig, size: Size) -> Iterator[Estimate]:
     yield Estimate(
         "objects_score",
         1,
-        resident(TORCH, scores * 60, size.test * 2 * MIB),
-        scores * _ROW + 300 * _METRICS * methods * (size.subjects + 1),
+        resident(TORCH + 405, scores * 60, size.test * 4.7 * MIB),
+        scores * _ROW + 430 * _METRICS * methods * (size.subjects + 1),
         flops=3e8 * scores,
     )
