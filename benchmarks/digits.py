@@ -39,7 +39,7 @@ from brainvis.decoding.bayesian import BayesianLinear
 from brainvis.decoding.encoder import encode, select_voxels
 from brainvis.decoding.interaction import Sizes
 from brainvis.decoding.interaction_fit import Pairs, Plan, learn, predict, start
-from brainvis.decoding.interaction_stage import _network
+from brainvis.decoding.interaction_start import untrained
 from brainvis.decoding.latent import Latent
 from brainvis.decoding.linear import Ridge
 from brainvis.decoding.mixture import BayesianMixture
@@ -112,7 +112,7 @@ def transformer(prior: np.ndarray, seed: int = 0) -> Decoder:
             dropout=0.2,
         )  # fmt: skip
         person: Any = SimpleNamespace(embeddings=table, pairs=pairs)
-        network = _network(sizes, [person], targets, seed)
+        network = untrained(sizes, [person], targets, seed)
         learned = learn(start(network, torch.from_numpy(table), PLAN, transfer=False), [pairs],
                         targets, PLAN)  # fmt: skip
         found = predict(learned.network, shown[:, kept], learned.embeddings.detach(), cluster)
