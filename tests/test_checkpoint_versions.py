@@ -34,41 +34,43 @@ def put(folder, value):
 
 
 def test_shipped_models_are_named_by_their_cards():
-    found = config.versions({"a": {"folder": "foundation/shape"}, "b": ["image-text", 3, None, ""]})
+    found = config.checkpoint_versions(
+        {"a": {"folder": "foundation/shape"}, "b": ["image-text", 3, None, ""]}
+    )
     assert list(found) == ["foundation/shape"] and len(found["foundation/shape"]) == 16
 
 
 def test_new_weights_are_another_version(root):
     put(root / "net", 1)
     put(root / "pipeline/unet", 1)
-    first = config.versions(["net", "pipeline"])
+    first = config.checkpoint_versions(["net", "pipeline"])
     assert set(first) == {"net", "pipeline"}
     forget()
-    assert config.versions(["net", "pipeline"]) == first
+    assert config.checkpoint_versions(["net", "pipeline"]) == first
     put(root / "net", 2)
     os.utime(root / "net/model.safetensors", ns=(1, 1))
     forget()
-    again = config.versions(["net", "pipeline"])
+    again = config.checkpoint_versions(["net", "pipeline"])
     assert again["net"] != first["net"] and again["pipeline"] == first["pipeline"]
 
 
 def test_a_card_speaks_for_its_weights(root):
     put(root / "net", 1)
     (root / "net/model_card.json").write_text('{"weights": "a"}')
-    first = config.versions(["net"])
+    first = config.checkpoint_versions(["net"])
     os.utime(root / "net/model.safetensors", ns=(1, 1))  # as a fresh clone has it
     forget()
-    assert config.versions(["net"]) == first
+    assert config.checkpoint_versions(["net"]) == first
     (root / "net/model_card.json").write_text('{"weights": "b"}')
     forget()
-    assert config.versions(["net"]) != first
+    assert config.checkpoint_versions(["net"]) != first
 
 
 @pytest.mark.parametrize("name", ["absent", "../outside", "/etc", "~", "a\0b", "data-only"])
 def test_what_names_no_checkpoint_is_passed_over(root, name):
     (root / "data-only/deep/down").mkdir(parents=True)
     put(root / "data-only/deep/down", 1)
-    assert config.versions({"x": name}) == {}
+    assert config.checkpoint_versions({"x": name}) == {}
 
 
 def test_rules_that_read_no_weights_do_not_see_them():

@@ -11,7 +11,7 @@ import pandas as pd
 from brainvis.artifacts import hdf5
 from brainvis.clusters.methods import METHODS, Clustering, Voxels, fit, restore
 from brainvis.containers import read_rows
-from brainvis.encoding.universal_embeddings import Embeddings, joined, voxel_rows
+from brainvis.encoding.universal_embeddings import Embeddings, gauge_of, joined, voxel_rows
 from brainvis.encoding.weights import EncodingWeights
 from brainvis.errors import BrainvisError
 
@@ -101,15 +101,7 @@ class _Source:
 
 def _in_gauge(known: Embeddings, population: Path) -> np.ndarray:
     """Embeddings of unit length in the functional gauge of their encoder."""
-    with hdf5.opened(population, schema="population") as file:
-        gauge, encoder = hdf5.get(file, "gauge"), str(file.attrs["encoder"])
-    if encoder != known.attributes["encoder"]:
-        raise BrainvisError(
-            f"belongs to another encoder than {known.path}",
-            file=population,
-            field="encoder",
-            found=encoder[:12],
-        )
+    gauge = gauge_of(population, known)
     known.unit()  # refuses embeddings that have no direction
     return _unit(known.values() @ gauge)
 

@@ -39,7 +39,7 @@ def settings_text(config: configuration.RunConfig, *keys: str) -> str:
         "kind": config.kind,
         "seed": config.seed,
         "settings": settings,
-        "checkpoints": configuration.versions(settings),
+        "checkpoints": configuration.checkpoint_versions(settings),
     }
     return json.dumps(context, sort_keys=True, separators=(",", ":"))
 

@@ -5,7 +5,7 @@ refused. Each stage gets only the slice of the configuration that it reads (`Run
 that a change reruns what it touches and nothing else.
 """
 
-from brainvis.config.checkpoints import versions
+from brainvis.config.checkpoints import checkpoint_versions
 from brainvis.config.load import (
     data_roots,
     find_checkpoint,
@@ -19,6 +19,7 @@ from brainvis.config.run import RunConfig
 
 __all__ = [
     "RunConfig",
+    "checkpoint_versions",
     "data_roots",
     "find_checkpoint",
     "find_data",
@@ -26,5 +27,4 @@ __all__ = [
     "run_folder",
     "schema",
     "validated",
-    "versions",
 ]

@@ -19,7 +19,7 @@ CARD = "model_card.json"
 _WEIGHTS = ("*.safetensors", "*/*.safetensors")  # of a model, and of a pipeline's parts
 
 
-def versions(settings: object) -> dict[str, str]:
+def checkpoint_versions(settings: object) -> dict[str, str]:
     """Version of every checkpoint folder that the settings name, by the name they use.
 
     Parameters

@@ -191,26 +191,6 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def gauge_of(population: Path, known: Embeddings) -> np.ndarray:
-    """Functional gauge (d, e) of the encoder that made these embeddings.
-
-    Raises
-    ------
-    BrainvisError
-        The gauge of another encoder.
-    """
-    with hdf5.opened(population, schema="population") as file:
-        gauge, encoder = hdf5.get(file, "gauge"), str(file.attrs["encoder"])
-    if encoder != known.attributes["encoder"]:
-        raise BrainvisError(
-            f"belongs to another encoder than {known.path}",
-            file=population,
-            field="encoder",
-            found=encoder[:12],
-        )
-    return gauge
-
-
 def check_network(known: Embeddings, opened: Trained, network: Path) -> None:
     """Refuse voxels of another network.
 

@@ -19,10 +19,10 @@ from brainvis.decoding.interaction_data import (
     open_outputs,
     open_person,
 )
-from brainvis.decoding.interaction_files import gauge_of, write_network, write_voxels
+from brainvis.decoding.interaction_files import write_network, write_voxels
 from brainvis.decoding.interaction_fit import Plan, start
 from brainvis.decoding.interaction_start import learned_from, untrained
-from brainvis.encoding.universal_embeddings import Embeddings
+from brainvis.encoding.universal_embeddings import Embeddings, gauge_of
 from brainvis.errors import BrainvisError
 
 

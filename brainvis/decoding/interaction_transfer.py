@@ -14,13 +14,12 @@ from brainvis.decoding.interaction import Sizes
 from brainvis.decoding.interaction_data import Standardised, open_outputs, open_person
 from brainvis.decoding.interaction_files import (
     check_network,
-    gauge_of,
     read_network,
     write_voxels,
 )
 from brainvis.decoding.interaction_fit import Plan, start
 from brainvis.decoding.interaction_start import learned_from
-from brainvis.encoding.universal_embeddings import Embeddings
+from brainvis.encoding.universal_embeddings import Embeddings, gauge_of
 from brainvis.errors import BrainvisError
 
 

@@ -161,3 +161,23 @@ def write_embeddings(
             units = np.full(count, default) if given is None else np.asarray(given)
             hdf5.put(file, name, units.astype(np.float32))
         hdf5.put_table(file, "voxels", voxels)
+
+
+def gauge_of(population: Path, known: Embeddings) -> np.ndarray:
+    """Functional gauge (d, e) of the encoder that made these embeddings.
+
+    Raises
+    ------
+    BrainvisError
+        The gauge of another encoder.
+    """
+    with hdf5.opened(population, schema="population") as file:
+        gauge, encoder = hdf5.get(file, "gauge"), str(file.attrs["encoder"])
+    if encoder != known.attributes["encoder"]:
+        raise BrainvisError(
+            f"belongs to another encoder than {known.path}",
+            file=population,
+            field="encoder",
+            found=encoder[:12],
+        )
+    return gauge

@@ -17,7 +17,7 @@ from brainvis.evaluate.statistics import Difference, bootstrap_interval, paired_
 from brainvis.objects3d.base import ObjectGenerator
 from brainvis.objects3d.conditions import colors, condition, seeds_of
 from brainvis.objects3d.diagnosis import diagnosed, looks, mean_colors, nearest_category
-from brainvis.objects3d.lesions import as_many_of, lesioned, region_voxels, rest_level
+from brainvis.objects3d.lesions import lesioned, region_voxels, rest_level, size_matched
 from brainvis.objects3d.mesh import EMPTY, ColoredMesh
 from brainvis.objects3d.registry import open_object_generator
 from brainvis.objects3d.true_shapes import TrueShapes
@@ -104,7 +104,7 @@ def diagnose_lesions(
         return maker.generate(vectors.reshape(-1, maker.tokens, maker.width), seeds, low)
 
     intact = made(np.zeros(z.shape[1], bool))
-    smaller = as_many_of(places, REFERENCE, seed)
+    smaller = size_matched(places, REFERENCE, seed)
     every = [*places.values(), *smaller.values()]
     disordered = [made(inside) for inside in tqdm(every, desc="lesions", disable=None)]
     pictures = np.stack([looks(meshes_of) for meshes_of in disordered])

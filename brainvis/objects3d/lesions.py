@@ -48,7 +48,7 @@ def region_voxels(voxels: pd.DataFrame, region: str) -> np.ndarray:
     return inside
 
 
-def as_many_of(
+def size_matched(
     places: dict[str, np.ndarray], reference: str, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """For every region smaller than the reference, as many of the reference's voxels, at random.

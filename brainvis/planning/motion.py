@@ -30,6 +30,7 @@ _BLOCK_BYTES = 1 << 28  # of BOLD held at a time
 _TABLES = (9, 4, 8, 11, 1, 4, 11, 9, 8, 8, 8)  # of volumes and clips
 _CLIP_GZIP, _FLOW_GZIP, _DECODED_GZIP = 0.45, 0.29, 0.63
 _FILMS = 6 * MIB
+_TARGET, _SCORED = 1e5, 2000  # bytes in memory of a clip's targets; on disk of a voxel's scores
 _METRICS, _ROW = 18, 4.0  # scores of a clip by a method, and bytes a score
 _PASSES = 60  # over the training clips that a learned decoder takes
 
@@ -45,7 +46,7 @@ def stages(config: RunConfig, size: Size, spaces: dict[str, Space]) -> Iterator[
     yield Estimate(
         "movie_targets",
         1,
-        resident(LIGHT, size.images * 1e5),
+        resident(LIGHT, size.images * _TARGET),
         stored(size.images, cells, 3, ratio=_FLOW_GZIP) + table(size.images, 11),
         flops=1e3 * size.images * size.frames * size.side**2,
     )
@@ -130,6 +131,6 @@ def _encoding(motion: Motion, size: Size, spaces: dict[str, Space], averaged: in
         "movie_encode",
         size.subjects,
         resident(TORCH + 183, 1.44 * (averaged * (longest * 2 + size.voxels * 3) * F8 + kernels)),
-        size.subjects * (table(size.voxels, *VOXEL_TABLE) + size.voxels * 2000),
+        size.subjects * (table(size.voxels, *VOXEL_TABLE) + size.voxels * _SCORED),
         flops=size.subjects * motion.encoding.draws * 4.0 * averaged**2 * size.voxels,
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from brainvis.errors import BrainvisError
 from brainvis.objects3d.diagnosis import NONE, diagnosed, looks, mean_colors, nearest_category
-from brainvis.objects3d.lesions import KINDS, as_many_of, lesioned, region_voxels, rest_level
+from brainvis.objects3d.lesions import KINDS, lesioned, region_voxels, rest_level, size_matched
 from brainvis.objects3d.mesh import ColoredMesh, empty_mesh
 from brainvis.objects3d.two_streams import TwoStreams
 
@@ -61,15 +61,15 @@ def test_hemispheres_share_a_region():
 
 def test_smaller_regions_stand_beside_as_many_voxels_of_the_reference():
     places = {region: region_voxels(VOXELS, region) for region in REGIONS}
-    drawn = as_many_of(places, "V1", seed=4)
+    drawn = size_matched(places, "V1", seed=4)
     assert list(drawn) == ["hV4", "LOC"]
     for region, inside in drawn.items():
         assert inside.sum() == places[region].sum() and not (inside & ~places["V1"]).any()
-    again = as_many_of(places, "V1", seed=4)
+    again = size_matched(places, "V1", seed=4)
     assert all((again[region] == drawn[region]).all() for region in drawn)
-    others = {tuple(as_many_of(places, "V1", seed=seed)["hV4"]) for seed in range(20)}
+    others = {tuple(size_matched(places, "V1", seed=seed)["hV4"]) for seed in range(20)}
     assert len(others) > 1
-    assert as_many_of({"LOC": places["LOC"]}, "V1") == {}
+    assert size_matched({"LOC": places["LOC"]}, "V1") == {}
 
 
 @pytest.mark.parametrize("region", ["V9", "left V9", "upper V1"])
